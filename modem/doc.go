@@ -1,17 +1,18 @@
-// Package modem serves a rack of GSM modems: it finds ports and names slots,
-// holds the AT session with each modem, reads SIM facts, takes every SMS from
-// the modem's storage and hands it to a [Sink], and heals modems that hang.
+// Package modem serves a rack of GSM modems: it finds ports and names slots, holds
+// the AT session with each modem, reads facts of the SIM, takes every SMS and call
+// and hands them to a [Sink], and opens ports anew that have died.
 //
-// One goroutine owns a port. Unsolicited result codes only raise a flag; the
-// owner does the work. A message is deleted from the modem only after the Sink
-// has said that it is kept.
+// One goroutine owns a port. What a modem says unasked only raises a flag; the owner
+// does the work. A message is deleted from the modem only after the Sink has said
+// that it is on disk, and an index names a message only from its reading to one
+// AT+CMGD, because modems use a slot again at once.
 //
-// A session stands on three layers, each testable alone: package line owns
-// reading and writing of the port, warthog618/modem/at serialises commands on
-// the stream that line conditions, and typed commands parse answers with
-// package answer. PDUs are decoded by package pdu.
+// A session stands on three layers, each testable alone: package line owns all bytes
+// and time limits of the port, warthog618/modem/at on top of it gives commands their
+// order, and the session's commands read answers with package answer. Package pdu
+// decodes messages for those who keep them.
 //
-// The package imports nothing of the project outside its own folder. It never
-// writes an IMEI, sends nothing over the air that the configuration does not
-// ask for, and sends no command that is not on its allow-list.
+// The package imports nothing of the project outside its own folder. It never writes
+// an IMEI, sends nothing over the air, and writes no command that its table does not
+// have. It logs no text, no PDU and no number.
 package modem

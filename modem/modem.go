@@ -1,7 +1,6 @@
 package modem
 
 import (
-	"context"
 	"log/slog"
 	"time"
 
@@ -20,80 +19,130 @@ const (
 	PINLocked State = "pin_locked"
 	Searching State = "searching"
 	Denied    State = "denied"
-	NoNumber  State = "no_number"
 	Ready     State = "ready"
 	Failed    State = "failed"
-	Disabled  State = "disabled"
 )
 
-// States lists every State, for metrics and pages.
-func States() []State {
-	return []State{Opening, Probing, Setup, NoSIM, PINLocked, Searching, Denied, NoNumber, Ready, Failed, Disabled}
-}
+// Reason says by a closed code why a modem is not ready; empty when it is.
+type Reason string
 
-// Status is what is known of one modem now. Values are copies.
+// Reasons.
+const (
+	NoAnswer      Reason = "no_answer"
+	PortBusy      Reason = "port_busy"
+	PortGone      Reason = "port_gone"
+	NotAModem     Reason = "not_a_modem"
+	NoSMS         Reason = "no_sms"
+	SIMAbsent     Reason = "sim_absent"
+	SIMPIN        Reason = "sim_pin"
+	SIMPUK        Reason = "sim_puk"
+	SIMBusy       Reason = "sim_busy"
+	SIMFailure    Reason = "sim_failure"
+	NotRegistered Reason = "not_registered"
+	AccessDenied  Reason = "denied"
+	Duplicate     Reason = "duplicate"
+	OtherReason   Reason = "other"
+)
+
+// Status is what is known of one modem. Values are copies.
 type Status struct {
-	Slot         string    `json:"slot"` // stable: the USB path, or the port's name
-	Port         string    `json:"port"`
-	State        State     `json:"state"`
-	Reason       string    `json:"reason"` // why it is not ready, for a person; empty when ready
-	Family       string    `json:"family"`
-	Manufacturer string    `json:"manufacturer"`
-	Model        string    `json:"model"`
-	Revision     string    `json:"revision"`
-	IMEI         string    `json:"imei"`
-	ICCID        string    `json:"iccid"`
-	IMSI         string    `json:"imsi"`
-	Number       string    `json:"number"` // E.164 with "+"
-	NumberSource string    `json:"number_source"`
-	Operator     string    `json:"operator"`
-	PLMN         string    `json:"plmn"` // MCC+MNC of the network it is registered on
-	Registration string    `json:"registration"`
-	SignalDBm    int       `json:"signal_dbm"` // 0: not known
-	StorageUsed  int       `json:"storage_used"`
-	StorageTotal int       `json:"storage_total"`
-	Recoveries   int       `json:"recoveries"`
-	Voice        bool      `json:"voice"`
-	Since        time.Time `json:"since"` // of State
+	Slot         string // stable: the USB path, or the name of the port
+	Port         string
+	State        State
+	Reason       Reason
+	Detail       string // for a person
+	Family       string
+	Manufacturer string
+	Model        string
+	Revision     string
+	IMEI         string
+	ICCID        string
+	IMSI         string
+	Number       string // what the card says, E.164 with "+"
+	NumberSource string // "cnum" or "phonebook"
+	Registration string
+	Roaming      bool
+	Operator     string // name of the network it is registered on
+	PLMN         string // its MCC and MNC
+	SignalDBm    int    // 0: not known
+	StorageUsed  int
+	StorageTotal int
+	Since        time.Time // of State
+	HeardAt      time.Time // of the last good answer
+	Swept        bool      // every storage was listed in full since the card was found
 }
 
-// Received is one message as it lies in a modem's storage.
-type Received struct {
-	Raw       []byte    // SMSC part and TPDU; never empty; may be undecodable
-	ArrivedAt time.Time // when the modem announced it; for one found by a sweep the best estimate
-	ReadAt    time.Time
+// Found says how a message came to be read.
+type Found int
+
+// Ways in which a message is found.
+const (
+	Announced      Found = iota // by +CMTI or +CMT
+	Sweep                       // by a listing in the middle of a session
+	SweepAtConnect              // by the first listing of a session
+)
+
+// Message is one PDU that a modem has received.
+type Message struct {
+	Slot    string
+	IMEI    string
+	ICCID   string // of the card in the modem
+	PDU     []byte // service-centre part and TPDU; never empty; maybe undecodable
+	HalfHex bool   // the modem gave an odd number of hex digits: the last one was dropped
+	Network string // PLMN the modem is registered on; empty when not known
+	Storage string // "SM", "ME", ...; empty: never stored
+	Found   Found
+	At      time.Time // announcement, else reading; with its monotonic clock
 }
 
-// Sink takes what modems receive. Its methods are called by the goroutine that
-// owns the modem, so a slow Sink slows only that modem.
+// Call is what is known of one incoming call. Call objects of one call have the same Started.
+type Call struct {
+	Slot    string
+	ICCID   string
+	From    string // empty: withheld or not said
+	Started time.Time
+	Ended   time.Time // zero: it rings
+	Rings   int
+}
+
+// Sink takes what modems receive. Its methods are called by the goroutine that owns
+// the modem and must not block.
 type Sink interface {
-	// Messages keeps what a SIM received. nil means that all of it is on disk:
-	// the modem's copies are deleted then, and only then. The slice belongs to the Sink.
-	Messages(ctx context.Context, slot, iccid string, received []Received) error
+	// Message takes a message over. done is called exactly once, from any goroutine:
+	// with nil when the message is on disk, so that the modem's copy may go; with an
+	// error when it can't be kept now, so that it stays in the modem.
+	Message(m Message, done func(error))
+	// Call is called at the first ring, with the caller's number where that is told,
+	// and again when the call has ended.
+	Call(c Call)
 }
 
-// Options configures a Rack. Ports and Sink are required.
+// Options configures a Rack. Ports and Sink are required. Its functions are called by
+// the modems' goroutines, so by several at once.
 type Options struct {
-	Ports  []string      // "auto": sysfs scan; else globs of device nodes
-	Ignore []string      // globs of nodes never opened
-	Rescan time.Duration // 0: 2 s
-	Baud   int           // 0: 115200
-	Sysfs  string        // "": /sys
-	Dev    string        // "": /dev
-	Sweep  time.Duration // how often every storage is listed in full; 0: 60 s
-	Health time.Duration // how often an idle modem is asked how it is; 0: 30 s
+	Ports   []string          // "auto": sysfs scan; else globs of device nodes
+	Ignore  []string          // globs of nodes that are never opened
+	Rescan  time.Duration     // 0: 2 s
+	Baud    int               // 0: 115200
+	Sysfs   string            // "": /sys
+	Dev     string            // "": /dev
+	Proc    string            // "": /proc; read to name programs that hold ports
+	Sweep   time.Duration     // how often every storage is listed in full; 0: 60 s
+	Health  time.Duration     // how often an idle modem is asked how it is; 0: 8 s
+	Names   map[string]string // the operator's names for USB paths
+	LetRing bool              // calls are not rejected
 
-	// Number is what the operator or an earlier run knows of a SIM's own number:
-	// it is asked before the SIM is. source is "config" or "learnt".
-	Number func(iccid string) (number, source string, ok bool)
-	// Region is the ISO 3166 code of a country by MCC, to read national numbers; "" when unknown.
+	// Region is the ISO 3166 code of a country by MCC, to read national numbers; "" when unknown. nil: none is known.
 	Region func(mcc string) string
 
 	Sink Sink
-	// Changed is called with each new Status of a modem, in order per slot. It must
-	// not block. gone is true when the slot has left the rack. nil: nobody listens.
+	// Changed is called with each new Status of a modem, in order per slot. It must not
+	// block. gone is true when the slot has left the rack. nil: nobody listens.
 	Changed func(s Status, gone bool)
 
 	Logger     *slog.Logger          // nil: discarded
 	Registerer prometheus.Registerer // nil: metrics are kept but not exported
+
+	// open opens a port; nil: a serial port. Tests give in-memory ones.
+	open func(node string, baud int) (port, error)
 }

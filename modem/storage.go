@@ -1,0 +1,332 @@
+package modem
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"modemgate/modem/answer"
+	"modemgate/modem/line"
+	"modemgate/modem/pdu"
+)
+
+// maxReads is how often one message is read until two readings are the same.
+const maxReads = 4
+
+// storing is what a session knows of the modem's storages.
+type storing struct {
+	storages []string // to look in; the one that receives last
+	mems     []string // the arguments of AT+CPMS= that the modem has accepted
+	mem1     string   // selected for reading and deleting; empty: not known
+
+	announced []announcement  // not read yet, in order
+	held      map[place]*held // read, and not yet deleted
+	doomed    []place         // of held: on disk, may go
+	direct    []line.URC      // came with their PDU
+
+	toSweep   []string // rest of the sweep under way
+	sweepAt   time.Time
+	gap       bool // the sweep could not read all there is
+	first     bool // no sweep of this session has been complete
+	listed    int  // storages that the sweep could list
+	cardChore bool
+	busy      int
+
+	operatorTries int
+}
+
+// held is a message between its reading and its deletion.
+type held struct {
+	pdu    string
+	ticket uint64
+	kept   bool
+}
+
+// announce takes the word of a modem that a place holds a new message. One that was
+// read and whose deletion is not sent yet is meant by it: a place is used again only
+// when it has been emptied.
+func (s *session) announce(a announcement) {
+	if s.held[a.place] != nil {
+		return
+	}
+	for i := range s.announced {
+		if s.announced[i].place == a.place {
+			return
+		}
+	}
+	s.announced = append(s.announced, a)
+}
+
+// readAnnounced reads the message that was announced first and hands it over. This is
+// the way that every message should take.
+func (s *session) readAnnounced(ctx context.Context) error {
+	a := s.announced[0]
+	if s.held[a.place] != nil {
+		s.announced = s.announced[1:]
+		return nil
+	}
+	m, err := s.read(ctx, a.place)
+	if err != nil && !refused(err) && !oddAnswer(err) {
+		return err // still announced: read again, or found by the sweep of the next session
+	}
+	s.announced = s.announced[1:]
+	switch {
+	case err != nil: // a hint is no proof: it may name the wrong storage or place
+		s.log.Debug("announced message not read", "storage", a.storage, "error", err)
+		s.sweepAll()
+	case received(m):
+		s.hand(a.place, m, Announced, a.at)
+	}
+	return nil
+}
+
+// received says whether a message came from the network, rather than being a draft or
+// a copy of one that was sent from here (TS 27.005 clause 3.1).
+func received(m answer.Message) bool {
+	if m.Stat != answer.Unstated {
+		return m.Stat <= 1
+	}
+	d, err := pdu.DecodeHex(m.PDU)
+	return err != nil || d.Type != pdu.Submit
+}
+
+// oddAnswer says whether an answer to AT+CMGR could not be used.
+func oddAnswer(err error) bool {
+	return errors.Is(err, answer.ErrEmpty) || errors.Is(err, answer.ErrMalformed)
+}
+
+// read reads one place. What is not as long as its header says, or was read while the
+// line was noisy, is read until it comes twice the same.
+func (s *session) read(ctx context.Context, p place) (answer.Message, error) {
+	if err := s.selectStorage(ctx, p.storage); err != nil {
+		return answer.Message{}, err
+	}
+	var last string
+	for range maxReads {
+		noise := s.conn.Noise()
+		lines, err := s.do(ctx, read(p.index))
+		if errors.Is(err, line.ErrOutOfStep) { // a plain OK: an empty place, or somebody else's
+			return answer.Message{}, answer.ErrEmpty
+		}
+		if err != nil {
+			return answer.Message{}, err
+		}
+		m, err := answer.CMGR(lines)
+		if err != nil {
+			return m, err
+		}
+		if m.PDU == last || last == "" && m.Whole() && s.conn.Noise() == noise {
+			return m, nil
+		}
+		last = m.PDU
+	}
+	return answer.Message{}, answer.ErrMalformed
+}
+
+// hand gives a message to the sink. Its place is held until the sink has spoken and
+// the deletion is sent.
+func (s *session) hand(p place, m answer.Message, found Found, at time.Time) {
+	s.ticket++
+	h := &held{pdu: m.PDU, ticket: s.ticket}
+	if s.held == nil {
+		s.held = make(map[place]*held)
+	}
+	s.held[p] = h
+	box, ticket := s.inbox, h.ticket
+	s.o.Sink.Message(s.message(m.PDU, p.storage, found, at), func(err error) {
+		box.change(func() { box.kept = append(box.kept, kept{p, ticket, err}) })
+	})
+}
+
+func (s *session) message(text, storage string, found Found, at time.Time) Message {
+	raw, half := octets(text)
+	return Message{
+		Slot: s.status.Slot, IMEI: s.status.IMEI, ICCID: s.status.ICCID, PDU: raw, HalfHex: half,
+		Network: s.status.PLMN, Storage: storage, Found: found, At: at,
+	}
+}
+
+// octets of a PDU as the modem wrote it; of one that is no hex, what it wrote. half
+// says that the last digit had no partner and was dropped.
+func octets(text string) (raw []byte, half bool) {
+	half = len(text)%2 != 0
+	raw, err := hex.DecodeString(text[:len(text)/2*2])
+	if err != nil || len(raw) == 0 {
+		return []byte(text), false
+	}
+	return raw, half
+}
+
+// settle takes the sink's word on a message.
+func (s *session) settle(k kept) {
+	h := s.held[k.place]
+	if h == nil || h.ticket != k.ticket || h.kept {
+		return // of an earlier card or session
+	}
+	if k.err != nil {
+		delete(s.held, k.place) // stays in the modem; the sweep finds it again
+		s.log.Warn("message not kept: it stays in the modem", "error", k.err)
+		if next := time.Now().Add(gapSweep); s.sweepAt.After(next) {
+			s.sweepAt = next
+		}
+		return
+	}
+	h.kept = true
+	s.doomed = append(s.doomed, k.place)
+}
+
+// deleteOne deletes one message that is on disk. Once the command is sent the index
+// no longer names it, whatever comes of the command: what is still there is listed by
+// a sweep, and found to be known.
+func (s *session) deleteOne(ctx context.Context) error {
+	p := s.doomed[0]
+	if err := s.selectStorage(ctx, p.storage); err != nil {
+		if refused(err) {
+			s.doomed = s.doomed[1:]
+			delete(s.held, p)
+			s.sweepAt = time.Now().Add(gapSweep)
+			return nil
+		}
+		return err
+	}
+	s.takeInbox() // what was announced for this place until now means this message
+	if len(s.doomed) == 0 || s.doomed[0] != p {
+		return nil
+	}
+	s.doomed = s.doomed[1:]
+	delete(s.held, p)
+	_, err := s.do(ctx, remove(p.index))
+	if refused(err) {
+		s.log.Warn("message not deleted", "storage", p.storage, "error", err)
+		return nil
+	}
+	return err
+}
+
+// sweepAll begins a listing of every storage.
+func (s *session) sweepAll() {
+	s.toSweep = append([]string(nil), s.storages...)
+	if len(s.toSweep) == 0 && s.stage >= cardReady {
+		s.toSweep = []string{""} // whatever is selected
+	}
+	s.gap, s.listed = false, 0
+	s.sweepAt = time.Now().Add(jitter(s.o.Sweep))
+}
+
+// sweepOne lists one storage of the sweep under way. Between two storages there is
+// time for messages that are announced.
+func (s *session) sweepOne(ctx context.Context) error {
+	name := s.toSweep[0]
+	err := s.listStorage(ctx, name)
+	switch {
+	case err == nil:
+		s.listed++
+	case refused(err):
+		s.log.Debug("storage not listed", "storage", name, "error", err)
+	default:
+		return err
+	}
+	if len(s.toSweep) == 0 || s.toSweep[0] != name { // begun anew meanwhile
+		return nil
+	}
+	s.toSweep = s.toSweep[1:]
+	if len(s.toSweep) > 0 {
+		return nil
+	}
+	if s.listed > 0 {
+		s.status.Swept, s.first = true, false
+	}
+	if s.gap || s.listed == 0 {
+		s.sweepAt = time.Now().Add(gapSweep)
+	}
+	return nil
+}
+
+// listStorage lists all messages of a storage, whatever their state (TS 27.005 clause
+// 4.1), and hands over those that were received and are not held.
+func (s *session) listStorage(ctx context.Context, name string) error {
+	if name != "" {
+		s.mem1 = "" // the one thing that finds every message trusts nothing it did not ask for
+		if err := s.selectStorage(ctx, name); err != nil {
+			return err
+		}
+	}
+	noise := s.conn.Noise()
+	lines, err := s.do(ctx, list())
+	if answer.IsCMS(err, answer.CMSInvalidIndex) {
+		return nil // empty, as some modems say it
+	}
+	if err != nil {
+		return err
+	}
+	calm := s.conn.Noise() == noise
+	found := Sweep
+	if s.first {
+		found = SweepAtConnect
+	}
+	at := time.Now()
+	for _, m := range answer.CMGL(lines) {
+		p := place{name, m.Index}
+		if h := s.held[p]; h != nil {
+			continue
+		}
+		if !m.Whole() || !calm {
+			again, err := s.read(ctx, p)
+			if refused(err) || oddAnswer(err) {
+				s.gap = true
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			again.Index = m.Index
+			m = again
+		}
+		if !received(m) {
+			continue
+		}
+		// One that was announced meanwhile is that: it has its time.
+		how, when := found, at
+		for i, a := range s.announced {
+			if a.place == p {
+				how, when = Announced, a.at
+				s.announced = append(s.announced[:i], s.announced[i+1:]...)
+				break
+			}
+		}
+		s.hand(p, m, how, when)
+	}
+	return nil
+}
+
+// keepDirect hands over messages that came with their PDU. The modem has acknowledged
+// them by itself and does not hold them.
+func (s *session) keepDirect() error {
+	direct := s.direct
+	s.direct = nil
+	for _, u := range direct {
+		text := u.PDU
+		if text == "" {
+			m, err := answer.Direct(strings.Split(u.Line, "\n"))
+			if err != nil {
+				s.log.Warn("a message came without its PDU")
+				continue
+			}
+			text = m.PDU
+		}
+		s.o.Sink.Message(s.message(text, "", Announced, u.At), func(err error) {
+			if err != nil {
+				s.log.Error("a message that the modem does not hold was not kept", "error", err)
+			}
+		})
+	}
+	return nil
+}
+
+func isNotYet(err error) bool { return errors.Is(err, errNotYet) }
+
+// String names a place for logs.
+func (p place) String() string { return fmt.Sprintf("%s,%d", p.storage, p.index) }
