@@ -1,47 +1,69 @@
 package pool
 
-// Changes is everything one event changes, committed together or not at all.
-// The slices are puts by key: what is there already is replaced.
-type Changes struct {
-	SIMs        []SIM
-	Activations []Activation
-	Ledger      []LedgerEntry
-	Parts       []StoredPart
-	DropParts   []uint64 // ids of parts that went into a message
-	Messages    []Message
-	Seen        []Seen
-	Deliveries  []Delivery // DoneAt zero: (re)scheduled at Next; set: leaves the outbox, the receipt stays
-	Calls       []Call
+// Change is one event: everything of it is on disk, or nothing.
+type Change struct {
+	SIMs         []SIM
+	ForgetSIMs   []string          // ICCIDs
+	Modems       map[string]string // IMEI: the card that is in it
+	Parts        []Part
+	DropParts    []ID
+	Messages     []Message
+	Calls        []Call
+	Reservations []Reservation
+	Seen         []Seen
+	Keys         []Key
+	DropKeys     []Key
+	Events       []Event
+	Deliveries   []Delivery
+	Destinations []DestinationState
+	Audit        []Audit
 }
 
-// Seen remembers a PDU so that reading it again makes no second message. ID is
-// that of its message, 0 while the part waits for others.
-type Seen struct {
-	Digest string `json:"-"` // key: over ICCID and PDU
-	ID     uint64 `json:"id"`
-}
-
-// Snapshot is what the pool keeps in memory, as the store has it.
-type Snapshot struct {
-	SIMs        []SIM
-	Activations []Activation // open ones, and those ended within Options.Recent
-	Ledger      []LedgerEntry
-	Parts       []StoredPart
-	LastID      uint64 // the highest id ever committed, of any kind
-}
-
-// Store keeps the pool's state. The pool calls Submit while it holds its lock
-// and waits after it has let go, so Submit must not block on the disk.
+// Store is what a pool needs to keep.
 type Store interface {
-	// Load returns the state as committed.
-	Load() (Snapshot, error)
-	// Submit queues c for the next commit. Changes are committed in the order of
-	// submission, none without those before it. The returned function waits until
-	// c is on disk (synced); after an error of the disk it and every later one
-	// fail, and nothing more is written. c belongs to the store from the call on.
-	Submit(c Changes) (wait func() error)
-	// Activation finds one by id in any state; ok is false when it was never issued.
-	Activation(id uint64) (a Activation, ok bool, err error)
-	// Seen says whether a PDU with this digest was committed before.
-	Seen(digest string) (s Seen, ok bool, err error)
+	// Submit queues a change and returns at once. Changes are committed in the order of
+	// submission, those that wait together in one transaction. done is called when the
+	// change is on disk, in that order too, from the committing goroutine: it must not
+	// block. An error means that the store has failed for good: nothing is committed
+	// any more, and the process should end. An empty change is a barrier: done is called
+	// when all that was submitted before it is on disk. The store keeps nothing of c.
+	Submit(c *Change, done func(error))
+	// Load reads what a pool begins with.
+	Load() (*Snapshot, error)
+	// Room says whether there is room on the disk for more; nil when there is.
+	Room() error
+
+	Seen(iccid string, d Digest) (Seen, bool)
+	Message(id ID) (*Message, bool)
+	Call(id ID) (*Call, bool)
+	Reservation(id ID) (*Reservation, bool)
+	Event(id ID) (*Event, bool)
+	// Messages, Calls and Reservations walk from after on (exclusive; 0: from the end
+	// or, ascending, the beginning) until yield returns false.
+	Messages(after ID, ascending bool, yield func(*Message) bool)
+	Calls(after ID, ascending bool, yield func(*Call) bool)
+	Reservations(after ID, ascending bool, yield func(*Reservation) bool)
+}
+
+// Snapshot is what a pool begins with.
+type Snapshot struct {
+	NextID       ID // above all that was ever used
+	SIMs         []SIM
+	Modems       map[string]string
+	Parts        []Part
+	Reservations []Reservation // open ones, and those that ended within a day
+	LastReserved map[string]ID // ICCID: its newest reservation
+	Keys         []Key
+	Messages     []MessageIndex // ascending
+	Incomplete   []Message      // that went out without some parts, of the last day
+	Calls        []Call         // without an end
+}
+
+// MessageIndex is what the pool keeps of each message in memory.
+type MessageIndex struct {
+	ID          ID
+	ICCID       string
+	App         string
+	Reservation ID
+	CompletedAt int64 // Unix ms
 }

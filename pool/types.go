@@ -2,193 +2,217 @@ package pool
 
 import "time"
 
-// Money is a sum in 1/10000 of its currency's unit, so that the protocol's two
-// and four decimals are exact.
-type Money int64
+// ID names everything that is kept, from one growing sequence. It stays below 2^53.
+type ID uint64
 
-// SIM is what the register and the ledger know of a SIM card, by ICCID. It
-// outlives the modem it sits in.
-type SIM struct {
-	ICCID        string    `json:"iccid"`
-	IMSI         string    `json:"imsi,omitempty"`
-	Number       string    `json:"number,omitempty"` // E.164 with "+"; empty: unknown
-	NumberSource string    `json:"number_source,omitempty"`
-	NumberAt     time.Time `json:"number_at,omitzero"`
-	Disabled     bool      `json:"disabled,omitempty"`
-	Note         string    `json:"note,omitempty"`
-	FirstSeen    time.Time `json:"first_seen,omitzero"`
-	LastIssued   time.Time `json:"last_issued,omitzero"`
-}
+// MessageKind says what a message is by its PID, DCS and user-data header.
+type MessageKind string
 
-// Presence is where a SIM is now and whether its modem serves. It is never
-// stored: after a start every SIM is absent until its modem reports it.
-type Presence struct {
-	Slot   string
-	ICCID  string
-	IMSI   string
-	Number string // as learnt by the modem or entered by the operator
-	Source string // how Number was found: config, learnt, cnum, phonebook, ussd, sms
-	Ready  bool   // the modem answers, the SIM is ready, registered, its number known
-	Voice  bool   // the modem can take calls
-}
-
-// ActivationState says whether an activation still binds its number.
-type ActivationState string
-
-// States of an activation. Only the server finishes one; an operator may release one by hand.
+// Kinds of messages.
 const (
-	Open     ActivationState = "open"
-	Finished ActivationState = "finished"
-	Released ActivationState = "released"
+	Text    MessageKind = "sms"
+	Binary  MessageKind = "binary"
+	MMS     MessageKind = "mms"
+	Waiting MessageKind = "mwi"
+	Status  MessageKind = "status"
 )
 
-// Activation is one number leased to one upstream for one service.
-type Activation struct {
-	ID         uint64          `json:"id"`
-	Upstream   string          `json:"upstream"`
-	Service    string          `json:"service"`
-	Country    string          `json:"country"`  // in the upstream's words
-	Operator   string          `json:"operator"` // in the upstream's words
-	Number     string          `json:"number"`   // E.164 with "+"
-	ICCID      string          `json:"iccid"`
-	Slot       string          `json:"slot"`
-	Sum        Money           `json:"sum"`
-	Currency   int             `json:"currency,omitempty"` // ISO 4217 number; 0: not said
-	State      ActivationState `json:"state"`
-	IssuedAt   time.Time       `json:"issued_at"`
-	EndedAt    time.Time       `json:"ended_at,omitzero"`
-	Finishes   []Finish        `json:"finishes,omitempty"` // every change of status, oldest first
-	ReleaseWhy string          `json:"release_why,omitempty"`
-}
+// Arrival says how a message was found.
+type Arrival string
 
-// Finish is one FINISH_ACTIVATION that changed an activation's status.
-type Finish struct {
-	Status int       `json:"status"`
-	At     time.Time `json:"at"`
-}
-
-// Status is the last status the server gave, 0 while there is none.
-func (a *Activation) Status() int {
-	if len(a.Finishes) == 0 {
-		return 0
-	}
-	return a.Finishes[len(a.Finishes)-1].Status
-}
-
-// LedgerEntry is the history of one (number, service): what decides whether it
-// may be offered again. Service is the canonical code, shared by upstreams.
-type LedgerEntry struct {
-	Number     string    `json:"number"`
-	Service    string    `json:"service"`
-	Lock       int       `json:"lock,omitempty"`       // the status that locked it for good (1, 3, 5 or an unknown one); 0: not locked
-	Cancels    int       `json:"cancels,omitempty"`    // activations that ended with status 4
-	LastIssued time.Time `json:"last_issued,omitzero"` // for cool-down
-}
-
-// Arrival is a message as a modem held it, before anything is known of it.
-type Arrival struct {
-	Slot      string
-	ICCID     string
-	Raw       []byte    // SMSC part and TPDU as the modem gave them
-	ArrivedAt time.Time // when the modem announced it, or the best estimate
-	ReadAt    time.Time // when it was read from the modem
-}
-
-// Part is what the decoder makes of one raw PDU.
-type Part struct {
-	Kind      PartKind
-	Sender    string
-	Text      string
-	SentAt    time.Time // service-centre time stamp; zero when it cannot be read
-	Ref       int       // concatenation; Total <= 1: a message of its own
-	WideRef   bool      // 16-bit reference
-	Total     int
-	Seq       int
-	Undecoded string // why Text is empty though there is content; empty: decoded
-}
-
-// PartKind tells a received message from what else a SIM holds.
-type PartKind string
-
-// Kinds of PDU found in a SIM's storage.
+// Arrivals.
 const (
-	KindDeliver PartKind = "deliver"
-	KindReport  PartKind = "report"
-	KindOther   PartKind = "other"
+	Announced Arrival = "announced"
+	Swept     Arrival = "sweep"
 )
 
-// Decoder derives what a person reads from raw PDUs. Implementations are pure
-// and never fail: what can't be read comes back with Undecoded set.
+// Decoded is one PDU as a [Decoder] reads it. Text is of this PDU alone.
+type Decoded struct {
+	Kind       MessageKind
+	From       string // empty: none
+	FromKind   string // international, national, alphanumeric, short, unknown
+	FromTON    int
+	FromNPI    int
+	Text       string
+	HasText    bool
+	SentAt     time.Time // service centre's stamp, in its zone; zero: none, or unreadable
+	SMSC       string
+	Encoding   string // gsm7, ucs2, 8bit; empty: none
+	Language   string
+	Class      int // 0 to 3; -1: none
+	PID, DCS   int // -1: none
+	Ref        int
+	RefBits    int // 8 or 16; 0: a message of its own
+	Total, Seq int
+	Digest     Digest // of the TPDU, without what may differ when it is delivered again
+}
+
+// Decoder reads PDUs. Its methods are pure.
 type Decoder interface {
-	Decode(raw []byte) Part
-	// Join decodes the parts of one message together, in order of Seq. A nil
-	// element is a part that is missing and is shown as a gap.
-	Join(raws [][]byte) string
+	// Decode reads a service-centre part and a TPDU. The error means that nothing can be read.
+	Decode(pdu []byte) (Decoded, error)
+	// Join reads the text of a long message from its parts in order; nil stands for one that is missing.
+	Join(parts [][]byte) string
+	// Digest identifies a PDU that can't be decoded.
+	Digest(pdu []byte) Digest
 }
 
-// StoredPart is a part of a long message that waits for its others.
-type StoredPart struct {
-	ID        uint64    `json:"id"` // grows; the order of arrival
-	Digest    string    `json:"digest"`
-	Slot      string    `json:"slot"`
-	ICCID     string    `json:"iccid"`
-	Raw       []byte    `json:"raw"`
-	ArrivedAt time.Time `json:"arrived_at"`
-	ReadAt    time.Time `json:"read_at"`
+// Digest identifies a TPDU on one SIM.
+type Digest [16]byte
+
+// Parts says how much of a long message is there. Ref and RefBits are zero for a message of its own.
+type Parts struct {
+	Total    int `json:"total"`
+	Received int `json:"received"`
+	Ref      int `json:"ref,omitempty"`
+	RefBits  int `json:"bits,omitempty"`
 }
 
-// Message is one SMS, whole or (after its time) with gaps. Its ID is the smsId
-// for good.
+// Message is one message that a SIM has received, as it is kept.
 type Message struct {
-	ID          uint64    `json:"id"`
-	Kind        PartKind  `json:"kind"`
-	Slot        string    `json:"slot"`
-	ICCID       string    `json:"iccid"`
-	Number      string    `json:"number,omitempty"` // ours; empty when it was unknown
-	Sender      string    `json:"sender"`
-	Text        string    `json:"text"`
-	Raw         [][]byte  `json:"raw"`               // by part; nil: missing
-	Partial     bool      `json:"partial,omitempty"` // sent on with gaps after partial_after
-	Undecoded   string    `json:"undecoded,omitempty"`
-	SentAt      time.Time `json:"sent_at,omitzero"`
-	ArrivedAt   time.Time `json:"arrived_at"`
-	ReadAt      time.Time `json:"read_at"`
-	Activations []uint64  `json:"activations,omitempty"` // open ones it was routed by
+	ID          ID          `json:"id"`
+	Kind        MessageKind `json:"kind"`
+	ICCID       string      `json:"iccid,omitempty"` // empty: whose it is is not known
+	SIM         string      `json:"sim"`             // the card's name at arrival
+	Number      string      `json:"number,omitempty"`
+	Slot        string      `json:"slot"`
+	From        string      `json:"from,omitempty"`
+	FromKind    string      `json:"from_kind"`
+	FromTON     int         `json:"ton"`
+	FromNPI     int         `json:"npi"`
+	Text        *string     `json:"text,omitempty"`
+	ReceivedAt  time.Time   `json:"received"`
+	CompletedAt time.Time   `json:"completed"`
+	SentAt      time.Time   `json:"sent,omitzero"`
+	SentOffset  int         `json:"offset,omitempty"` // minutes east of UTC
+	SMSC        string      `json:"smsc,omitempty"`
+	Encoding    string      `json:"encoding,omitempty"`
+	Language    string      `json:"language,omitempty"`
+	Class       int         `json:"class"`
+	PID         int         `json:"pid"`
+	DCS         int         `json:"dcs"`
+	Parts       Parts       `json:"parts"`
+	Complete    bool        `json:"complete"`
+	Arrival     Arrival     `json:"arrival"`
+	Reservation ID          `json:"reservation,omitempty"`
+	App         string      `json:"app,omitempty"` // whose reservation it is
+	Repeats     int         `json:"repeats,omitempty"`
+	Network     string      `json:"network,omitempty"`
+	PDUs        [][]byte    `json:"pdus,omitempty"`
+	Digests     []Digest    `json:"digests,omitempty"`
+	Undecodable bool        `json:"undecodable,omitempty"`
+	HalfHex     bool        `json:"half_hex,omitempty"`
+	Unrouted    bool        `json:"unrouted,omitempty"` // no route took it
 }
 
-// DeliveryKind is what is pushed: it chooses the URL and the body.
-type DeliveryKind string
+// Part is one PDU of a long message that is not complete, or one that came late.
+type Part struct {
+	ID      ID        `json:"id"`
+	Message ID        `json:"message,omitempty"` // of a late one: the message that went out without it
+	ICCID   string    `json:"iccid"`
+	Slot    string    `json:"slot"`
+	Network string    `json:"network,omitempty"`
+	PDU     []byte    `json:"pdu"`
+	At      Moment    `json:"at"`
+	Arrival Arrival   `json:"arrival"`
+	Holder  *holding  `json:"holder,omitempty"` // of the first part: whose the message is
+	SIM     string    `json:"sim"`
+	Number  string    `json:"number,omitempty"`
+	HalfHex bool      `json:"half_hex,omitempty"`
+	decoded Decoded   // not kept
+	local   time.Time // At on this process's clock
+}
 
-// Kinds of delivery.
+// holding is whose a message is: the reservation that it belongs to.
+type holding struct {
+	Reservation ID     `json:"reservation"`
+	App         string `json:"app"`
+}
+
+// Call is one incoming call, as it is kept.
+type Call struct {
+	ID          ID        `json:"id"`
+	ICCID       string    `json:"iccid,omitempty"`
+	SIM         string    `json:"sim"`
+	Number      string    `json:"number,omitempty"`
+	Slot        string    `json:"slot"`
+	From        string    `json:"from,omitempty"`
+	StartedAt   time.Time `json:"started"`
+	EndedAt     time.Time `json:"ended,omitzero"`
+	Rings       int       `json:"rings"`
+	Reservation ID        `json:"reservation,omitempty"`
+	App         string    `json:"app,omitempty"`
+}
+
+// Reservation is a number that an application has for a time, as it is kept.
+type Reservation struct {
+	ID        ID            `json:"id"`
+	App       string        `json:"app"`
+	ICCID     string        `json:"iccid"`
+	Number    string        `json:"number"`
+	Country   string        `json:"country,omitempty"`
+	Operator  string        `json:"operator,omitempty"`
+	Purpose   string        `json:"purpose,omitempty"`
+	CreatedAt Moment        `json:"created"`
+	ExpiresAt deadline      `json:"expires"`
+	EndedAt   Moment        `json:"ended,omitzero"`
+	End       End           `json:"end,omitempty"`
+	Quiet     time.Duration `json:"quiet"`
+}
+
+// End says how a reservation has ended.
+type End string
+
+// Ends of reservations.
 const (
-	DeliverSMS        DeliveryKind = "sms"
-	DeliverCall       DeliveryKind = "call"
-	DeliverCallRecord DeliveryKind = "call_record"
+	Released   End = "released"
+	Expired    End = "expired"
+	ByOperator End = "operator"
 )
 
-// Delivery is one row of the outbox: one message to one upstream.
-type Delivery struct {
-	Upstream  string       `json:"upstream"`
-	Kind      DeliveryKind `json:"kind"`
-	ID        uint64       `json:"id"` // of the message or call
-	Number    string       `json:"number"`
-	CreatedAt time.Time    `json:"created_at"`
-	Attempts  int          `json:"attempts"` // begun, this one included: written before the push
-	Next      time.Time    `json:"next"`     // not pushed again before this, unless the daemon restarts
-	Result    string       `json:"result,omitempty"`
-	DoneAt    time.Time    `json:"done_at,omitzero"` // SUCCESS; set: never pushed again
+// Ends lists every End, for metrics.
+func Ends() []End { return []End{Released, Expired, ByOperator} }
+
+// SIM is what is kept of a card: what it says of itself, and what the operator has set.
+type SIM struct {
+	ICCID    string   `json:"iccid"`
+	IMSI     string   `json:"imsi,omitempty"`
+	CardSays string   `json:"card_number,omitempty"` // own number by the card
+	Set      SIMFacts `json:"set,omitzero"`
 }
 
-// Call is one incoming call.
-type Call struct {
-	ID          uint64        `json:"id"`
-	Slot        string        `json:"slot"`
-	ICCID       string        `json:"iccid"`
-	Number      string        `json:"number,omitempty"`
-	Caller      string        `json:"caller"`
-	StartedAt   time.Time     `json:"started_at"`
-	Duration    time.Duration `json:"duration_ns"`
-	Answered    bool          `json:"answered"`
-	RecordFile  string        `json:"record_file,omitempty"` // below the data directory
-	Activations []uint64      `json:"activations,omitempty"`
+// SIMFacts are what an operator says of a card. A nil field says nothing.
+type SIMFacts struct {
+	Name    *string   `json:"name,omitempty"`
+	Number  *string   `json:"number,omitempty"`
+	Tags    *[]string `json:"tags,omitempty"`
+	Enabled *bool     `json:"enabled,omitempty"`
+	Note    *string   `json:"note,omitempty"`
+}
+
+// Seen is a TPDU that a SIM has received before.
+type Seen struct {
+	ICCID   string `json:"iccid"`
+	Digest  Digest `json:"digest"`
+	Holder  ID     `json:"holder"` // the message or part that it is of
+	Repeats int    `json:"repeats,omitempty"`
+}
+
+// Key is an Idempotency-Key that has made something.
+type Key struct {
+	App    string   `json:"app"`
+	Path   string   `json:"path"`
+	Key    string   `json:"key"`
+	Body   [32]byte `json:"body"` // digest of the request
+	Object ID       `json:"object"`
+	At     Moment   `json:"at"`
+}
+
+// Audit is one entry of the audit log. The store adds sequence and hash.
+type Audit struct {
+	At      time.Time `json:"at"`
+	Who     string    `json:"who"` // "operator", "app NAME", "modemgate"
+	What    string    `json:"what"`
+	Subject string    `json:"subject,omitempty"`
+	Why     string    `json:"why,omitempty"`
 }

@@ -1,0 +1,95 @@
+package pool
+
+import "time"
+
+// EventType is what an event says has happened.
+type EventType string
+
+// Types of events.
+const (
+	SMSReceived      EventType = "sms.received"
+	SMSBinary        EventType = "sms.binary"
+	MMSNotification  EventType = "mms.notification"
+	MWI              EventType = "mwi"
+	SMSStatus        EventType = "sms.status"
+	CallReceived     EventType = "call.received"
+	CallEnded        EventType = "call.ended"
+	ReservationEnded EventType = "reservation.ended"
+	TestPing         EventType = "test.ping"
+)
+
+// Event is something that has happened, frozen at its commit. It refers to its message,
+// which does not change; what does change it holds as it was.
+type Event struct {
+	ID          ID           `json:"id"`
+	Type        EventType    `json:"type"`
+	At          time.Time    `json:"at"`
+	Message     ID           `json:"message,omitempty"`
+	Call        *Call        `json:"call,omitempty"`
+	Reservation *Reservation `json:"reservation,omitempty"`
+	Ping        string       `json:"ping,omitempty"` // destination that is tested
+}
+
+// eventOf is the type of a message's event.
+func eventOf(k MessageKind) EventType {
+	switch k {
+	case Binary:
+		return SMSBinary
+	case MMS:
+		return MMSNotification
+	case Waiting:
+		return MWI
+	case Status:
+		return SMSStatus
+	}
+	return SMSReceived
+}
+
+// DeliveryState is how far a delivery is.
+type DeliveryState string
+
+// States of deliveries. Paused is never kept: it is a pending one of a paused destination.
+const (
+	Pending DeliveryState = "pending"
+	Done    DeliveryState = "done"
+	GivenUp DeliveryState = "given_up"
+	Paused  DeliveryState = "paused"
+)
+
+// Attempt is one try to deliver an event.
+type Attempt struct {
+	At     time.Time `json:"at"`
+	Result string    `json:"result"`           // status or error, without secrets and texts
+	Answer string    `json:"answer,omitempty"` // first 512 bytes
+}
+
+// Delivery is an event on its way to one destination, as it is kept.
+type Delivery struct {
+	Event       ID            `json:"event"`
+	Destination string        `json:"destination"`
+	Route       string        `json:"route,omitempty"`
+	State       DeliveryState `json:"state"`
+	Replay      bool          `json:"replay,omitempty"`
+	Since       time.Time     `json:"since"` // commit of the event, or of the resend
+	Attempts    int           `json:"attempts,omitempty"`
+	Last        []Attempt     `json:"last,omitempty"` // the newest, at most 10
+	DoneAt      time.Time     `json:"done,omitzero"`
+	Message     ID            `json:"message,omitempty"`
+	ICCID       string        `json:"iccid,omitempty"` // first attempts of one SIM go in the order of ids
+}
+
+// Job is a delivery with all that a destination needs to send it.
+type Job struct {
+	Delivery
+	What    Event
+	Message *Message  // nil: the event has none
+	ReadAt  time.Time // when a fresh one was read from the modem; zero: loaded from the store
+}
+
+// DestinationState is what is kept of a destination besides its configuration.
+type DestinationState struct {
+	Name   string    `json:"name"`
+	Paused bool      `json:"paused"`
+	Why    string    `json:"why,omitempty"`
+	Since  time.Time `json:"since"`
+}

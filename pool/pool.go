@@ -1,0 +1,331 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Options is what a pool is made of. Store, Decoder, Config and Boot are required.
+type Options struct {
+	Store   Store
+	Decoder Decoder
+	Config  *Config
+	Boot    Boot
+	// Synchronised says whether the wall's clock is known to be right; nil: it is.
+	Synchronised func() bool
+	// Deliver takes over deliveries whose events are on disk, in the order of ids. It is
+	// called by the store's committing goroutine and must not block. nil: nobody delivers.
+	Deliver func(jobs []Job)
+	// Count is told of what is counted; the zero Counters count nothing.
+	Count Counters
+}
+
+// Counters are told of what happens, for metrics. They must not block.
+type Counters struct {
+	Received    func(slot string, at time.Time)
+	Call        func(slot string)
+	Undecodable func()
+	Unrouted    func()
+	Ended       func(app string, end End)
+}
+
+// Pool is the domain's state. Its methods may be called from any goroutine.
+type Pool struct {
+	o        Options
+	store    Store
+	boot     Boot
+	networks *Networks
+	began    time.Time
+	wake     chan struct{} // something that ends has changed
+
+	mu          sync.Mutex
+	config      *Config
+	apps        map[string]*App
+	nextID      ID
+	modems      map[string]*modemState // by slot
+	cards       map[string]string      // IMEI: the card that was in it last
+	sims        map[string]*sim        // by ICCID
+	numbers     map[string]int         // claims to a number
+	open        map[ID]*booking
+	openOf      map[string]int // by application
+	bookings    map[ID]*booking
+	queue       []*queued // calls that wait for a number, oldest first
+	keys        map[keyID]*keyState
+	keysOf      map[string]int
+	recent      map[seenKey]*recentSeen // digests that the store may not have yet
+	assemblies  map[assemblyKey][]*assembly
+	partial     map[assemblyKey][]*partial
+	calls       map[string]*Call // by slot
+	waiters     map[string]map[*waiter]struct{}
+	waiting     int
+	waitingOf   map[string]int
+	subscribers map[*Subscription]struct{}
+	reads       map[readKey]time.Time // readings that were audited within the last minute
+	stopping    chan struct{}
+	stopped     bool
+	unplaced    bool // deadlines of an earlier boot wait for the clock
+}
+
+// modemState is a modem and the card before this one.
+type modemState struct {
+	Modem
+	before string // card whose messages lie in the modem's own memory; empty: not known
+}
+
+// New loads a pool from its store.
+func New(o Options) (*Pool, error) {
+	if o.Store == nil || o.Decoder == nil || o.Config == nil {
+		return nil, errors.New("pool: store, decoder and configuration are required")
+	}
+	if o.Synchronised == nil {
+		o.Synchronised = func() bool { return true }
+	}
+	o.Count = o.Count.filled()
+	p := &Pool{
+		o: o, store: o.Store, boot: o.Boot, networks: LoadNetworks(), began: time.Now(),
+		wake:   make(chan struct{}, 1),
+		modems: map[string]*modemState{}, sims: map[string]*sim{}, numbers: map[string]int{},
+		open: map[ID]*booking{}, openOf: map[string]int{}, bookings: map[ID]*booking{},
+		keys: map[keyID]*keyState{}, keysOf: map[string]int{}, recent: map[seenKey]*recentSeen{},
+		assemblies: map[assemblyKey][]*assembly{}, partial: map[assemblyKey][]*partial{}, calls: map[string]*Call{},
+		waiters: map[string]map[*waiter]struct{}{}, waitingOf: map[string]int{}, subscribers: map[*Subscription]struct{}{},
+		reads: map[readKey]time.Time{}, stopping: make(chan struct{}),
+	}
+	snap, err := o.Store.Load()
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.load(snap)
+	return p, nil
+}
+
+func (c Counters) filled() Counters {
+	if c.Received == nil {
+		c.Received = func(string, time.Time) {}
+	}
+	if c.Call == nil {
+		c.Call = func(string) {}
+	}
+	if c.Undecodable == nil {
+		c.Undecodable = func() {}
+	}
+	if c.Unrouted == nil {
+		c.Unrouted = func() {}
+	}
+	if c.Ended == nil {
+		c.Ended = func(string, End) {}
+	}
+	return c
+}
+
+// load builds the state from what the store has.
+func (p *Pool) load(snap *Snapshot) {
+	now := time.Now()
+	p.nextID = snap.NextID
+	p.cards = snap.Modems
+	if p.cards == nil {
+		p.cards = map[string]string{}
+	}
+	for _, s := range snap.SIMs {
+		p.sims[s.ICCID] = &sim{SIM: s, stored: true}
+	}
+	p.takeConfig(p.o.Config)
+	for i := range snap.Messages {
+		m := &snap.Messages[i]
+		if s := p.sims[m.ICCID]; s != nil {
+			s.index(*m)
+		}
+	}
+	for iccid, id := range snap.LastReserved {
+		p.simOf(iccid).lastUsed = id
+	}
+	for i := range snap.Reservations {
+		p.restore(snap.Reservations[i], now)
+	}
+	for _, k := range snap.Keys {
+		p.keys[keyID{k.App, k.Path, k.Key}] = &keyState{Key: k}
+		p.keysOf[k.App]++
+	}
+	for i := range snap.Parts {
+		p.restorePart(snap.Parts[i], now)
+	}
+	for i := range snap.Incomplete {
+		p.restorePartial(&snap.Incomplete[i])
+	}
+	for i := range snap.Calls {
+		p.endCall(snap.Calls[i], now) // the call ended while nobody looked
+	}
+}
+
+// draw draws the next id. It is called with the lock held by whoever submits next, so
+// that ids are committed in their order.
+func (p *Pool) draw() ID {
+	id := p.nextID
+	p.nextID++
+	return id
+}
+
+// submit hands a change over in its turn; then runs after it is on disk, before the
+// waiting caller goes on. Called with the lock held.
+func (p *Pool) submit(c *Change, then func()) ticket {
+	t := make(ticket, 1)
+	p.store.Submit(c, func(err error) {
+		if err == nil && then != nil {
+			then()
+		}
+		t <- err
+	})
+	return t
+}
+
+// ticket is a change on its way to the disk. One goroutine may wait for it.
+type ticket chan error
+
+// wait waits until the change is on disk.
+func (t ticket) wait() error {
+	if err := <-t; err != nil {
+		return refuse(StoreUnavailable, "the store has failed")
+	}
+	return nil
+}
+
+// Barrier waits until all that was decided before is on disk.
+func (p *Pool) Barrier() error {
+	p.mu.Lock()
+	t := p.submit(&Change{}, nil)
+	p.mu.Unlock()
+	return t.wait()
+}
+
+// Run ends what time ends, until ctx does.
+func (p *Pool) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		case <-p.wake:
+		}
+		timer.Reset(time.Until(p.tick(time.Now())))
+	}
+}
+
+// tick ends what is due and returns when to look next.
+func (p *Pool) tick(now time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := now.Add(time.Minute)
+	if p.unplaced {
+		p.placeAll(now)
+		if p.unplaced {
+			next = now.Add(time.Second)
+		}
+	}
+	next = earlier(next, p.endBookings(now))
+	next = earlier(next, p.endAssemblies(now))
+	p.forgetOld(now)
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// kick makes Run look again. It never blocks.
+func (p *Pool) kick() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Stop answers all that waits, and refuses what is new. What modems receive is still taken.
+func (p *Pool) Stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.stopped {
+		p.stopped = true
+		close(p.stopping)
+	}
+}
+
+// SetConfig takes a new configuration, at once and whole.
+func (p *Pool) SetConfig(c *Config, who string) error {
+	p.mu.Lock()
+	p.takeConfig(c)
+	p.serveQueue(time.Now())
+	t := p.submit(&Change{Audit: []Audit{{At: now(), Who: who, What: "config.reloaded"}}}, nil)
+	p.mu.Unlock()
+	p.kick()
+	return t.wait()
+}
+
+func (p *Pool) takeConfig(c *Config) {
+	p.config = c
+	p.apps = make(map[string]*App, len(c.Apps))
+	for i := range c.Apps {
+		p.apps[c.Apps[i].Name] = &c.Apps[i]
+	}
+	for _, s := range p.sims {
+		s.file = nil
+	}
+	for i := range c.SIMs {
+		f := &c.SIMs[i]
+		p.simOf(p.canonical(f.ICCID)).file = f
+	}
+	for _, s := range p.sims {
+		s.derive(p.networks)
+	}
+	p.countNumbers()
+}
+
+// canonical is the ICCID under which a card is known that is named with or without its
+// check digit.
+func (p *Pool) canonical(iccid string) string {
+	if p.sims[iccid] != nil {
+		return iccid
+	}
+	for known := range p.sims {
+		if SameICCID(known, iccid) {
+			return known
+		}
+	}
+	return iccid
+}
+
+// simOf returns the card of that ICCID, new if need be.
+func (p *Pool) simOf(iccid string) *sim {
+	s := p.sims[iccid]
+	if s == nil {
+		s = &sim{SIM: SIM{ICCID: iccid}}
+		for i := range p.config.SIMs {
+			if SameICCID(p.config.SIMs[i].ICCID, iccid) {
+				s.file = &p.config.SIMs[i]
+			}
+		}
+		s.derive(p.networks)
+		p.sims[iccid] = s
+	}
+	return s
+}
+
+func (p *Pool) countNumbers() {
+	clear(p.numbers)
+	for _, s := range p.sims {
+		if s.number != "" && p.claimsIt(s) {
+			p.numbers[s.number]++
+		}
+	}
+}
+
+// now is the wall's time as it is kept and shown.
+func now() time.Time { return time.Now().UTC().Round(0) }

@@ -1,0 +1,157 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	fileMode = 0o600
+	// lockTimeout is how long another process may take to let go of the file.
+	lockTimeout = time.Second
+)
+
+// initialMapSize is how much address space is reserved at once: while the file
+// fits into it, no growth waits for readers. 32-bit processes have 2 GiB in all.
+func initialMapSize() int {
+	if bits.UintSize == 32 {
+		return 256 << 20
+	}
+	return 1 << 30
+}
+
+// openFile opens an existing file for writing.
+func openFile(path string) (*bolt.DB, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() == 0 { // bbolt would make it a new, empty database
+		return nil, fmt.Errorf("%w: the file is empty", ErrNotStore)
+	}
+	return openBolt(path, &bolt.Options{
+		Timeout:         lockTimeout,
+		FreelistType:    bolt.FreelistMapType,
+		InitialMmapSize: initialMapSize(),
+		NoFreelistSync:  true, // a walk over a small file at open, a page less at each commit
+	})
+}
+
+// openBolt opens path and says in the store's own terms why it cannot.
+func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
+	var file *os.File
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}
+	defer func() {
+		// When bbolt panics it leaves the file locked, and the next look at it would fail.
+		if db == nil && file != nil {
+			_ = unix.Flock(int(file.Fd()), unix.LOCK_UN)
+			_ = file.Close()
+		}
+	}()
+	err = guard(func() (err error) {
+		db, err = bolt.Open(path, fileMode, o)
+		return err
+	})
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("%w by %s", ErrLocked, holder(path))
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w file: %w", ErrDamaged, err)
+	default:
+		return nil, err
+	}
+}
+
+// guard runs fn and makes an error of what bbolt does on a broken file: it
+// panics, and pages beyond the end of a cut file fault.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w file: %v", ErrDamaged, r)
+		}
+	}()
+	return fn()
+}
+
+// complete refuses a file that ends before its last page.
+func complete(tx *bolt.Tx, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("%w file: %d bytes of %d are missing", ErrDamaged, tx.Size()-info.Size(), tx.Size())
+	}
+	return nil
+}
+
+// createIfAbsent makes an empty store when there is no file at path. It is
+// built under another name and takes its place only when it is whole and on
+// disk, so that no crash leaves half a store behind.
+func createIfAbsent(path string) error {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	draft, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(draft.Name()) }() // gone already when all went well
+	if err := draft.Close(); err != nil {
+		return err
+	}
+	if err := initialize(draft.Name()); err != nil {
+		return fmt.Errorf("creating: %w", err)
+	}
+	// Never over a store that another process created meanwhile.
+	err = unix.Renameat2(unix.AT_FDCWD, draft.Name(), unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("putting the new file in place: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// initialize writes header and buckets into the empty file at path.
+func initialize(path string) error {
+	db, err := openBolt(path, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, b := range buckets() {
+			if _, err := tx.CreateBucket([]byte(b)); err != nil {
+				return err
+			}
+		}
+		if err := putMeta(tx, headerKey(), newHeader()); err != nil {
+			return err
+		}
+		return putMeta(tx, tallyKey(), tally{Records: map[bucket]int{}})
+	})
+	return errors.Join(err, db.Close())
+}
+
+// syncDir puts a directory's entries on disk.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

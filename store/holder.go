@@ -1,0 +1,55 @@
+package store
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// holder names the process that has path locked, as far as the system tells.
+func holder(path string) string {
+	const unknown = "another process"
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return unknown
+	}
+	locks, err := os.Open("/proc/locks")
+	if err != nil {
+		return unknown
+	}
+	defer locks.Close()
+	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(uint64(st.Dev)), unix.Minor(uint64(st.Dev)), st.Ino)
+	pid, ok := lockOwner(locks, file)
+	if !ok {
+		return unknown
+	}
+	name, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
+	if err != nil {
+		return fmt.Sprintf("process %d", pid)
+	}
+	return fmt.Sprintf("process %d (%s)", pid, strings.TrimSpace(string(name)))
+}
+
+// lockOwner finds in a text of the form of /proc/locks, such as
+//
+//	1: FLOCK  ADVISORY  WRITE 812 08:01:2883598 0 EOF
+//
+// who holds a flock on file. Waiting processes have "->" in the second column.
+func lockOwner(locks io.Reader, file string) (pid int, ok bool) {
+	lines := bufio.NewScanner(locks)
+	for lines.Scan() {
+		f := strings.Fields(lines.Text())
+		if len(f) < 6 || f[1] != "FLOCK" || f[5] != file {
+			continue
+		}
+		if pid, err := strconv.Atoi(f[4]); err == nil && pid > 0 {
+			return pid, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,102 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// schema is the number of the layout that this version reads and writes.
+const schema = 1
+
+// bucket is the name of one of the file's buckets.
+type bucket string
+
+const (
+	meta         bucket = "meta"
+	sims         bucket = "sims"
+	modems       bucket = "modems"
+	parts        bucket = "parts"
+	messages     bucket = "messages"
+	calls        bucket = "calls"
+	reservations bucket = "reservations"
+	events       bucket = "events"
+	seen         bucket = "seen"
+	keys         bucket = "keys"
+	outbox       bucket = "outbox"
+	deliveries   bucket = "deliveries"
+	destinations bucket = "destinations"
+	audit        bucket = "audit"
+)
+
+// buckets lists every bucket.
+func buckets() []bucket {
+	return []bucket{meta, sims, modems, parts, messages, calls, reservations, events, seen, keys, outbox, deliveries, destinations, audit}
+}
+
+// byID says whether the bucket's keys begin with a number that grows.
+func (b bucket) byID() bool {
+	switch b {
+	case parts, messages, calls, reservations, events, deliveries, audit:
+		return true
+	}
+	return false
+}
+
+const idSize = 8
+
+// Header says which store a file is.
+type Header struct {
+	Instance string    `json:"instance"` // drawn at creation; a copy keeps it
+	Schema   int       `json:"schema"`
+	Created  time.Time `json:"created"`
+	Clean    bool      `json:"clean"` // the daemon stopped in order
+}
+
+// tally is what is kept about the records as a whole, in the transaction that changes them.
+type tally struct {
+	LastID  uint64         `json:"last_id"` // the highest id ever committed
+	Records map[bucket]int `json:"records"` // how many there are, to miss one that a damaged page hides
+}
+
+func headerKey() []byte { return []byte("header") }
+
+func tallyKey() []byte { return []byte("tally") }
+
+func newHeader() Header {
+	var id [16]byte
+	rand.Read(id[:])
+	return Header{Instance: hex.EncodeToString(id[:]), Schema: schema, Created: time.Now().UTC()}
+}
+
+// putMeta writes one of the records of the meta bucket.
+func putMeta(tx *bolt.Tx, key []byte, v any) error {
+	value, err := seal(meta, key, v)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket([]byte(meta)).Put(key, value)
+}
+
+// readMeta reads header and tally, and refuses a file that is not a store of this version.
+func readMeta(tx *bolt.Tx) (h Header, t tally, err error) {
+	b := tx.Bucket([]byte(meta))
+	if b == nil || b.Get(headerKey()) == nil {
+		return h, t, fmt.Errorf("%w: no header", ErrNotStore)
+	}
+	if err := unseal(meta, headerKey(), b.Get(headerKey()), &h); err != nil {
+		return h, t, err
+	}
+	if h.Schema > schema {
+		return h, t, fmt.Errorf("%w: it has schema %d, this version knows %d", ErrNewer, h.Schema, schema)
+	}
+	for _, name := range buckets() {
+		if tx.Bucket([]byte(name)) == nil {
+			return h, t, fmt.Errorf("%w: bucket %s is missing", ErrDamaged, name)
+		}
+	}
+	return h, t, unseal(meta, tallyKey(), b.Get(tallyKey()), &t)
+}

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"bytes"
+	"encoding/hex"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"modemgate/pool"
+)
+
+// depth is what waits for one destination.
+type depth struct {
+	rows map[pool.ID]time.Time // event: since when
+}
+
+// move is a delivery that enters or leaves the outbox.
+type move struct {
+	destination string
+	event       pool.ID
+	since       time.Time
+	in          bool
+}
+
+func (w *writer) move(r *record, old []byte) {
+	name, id, ok := bytes.Cut(r.key, []byte{0})
+	if !ok || len(id) != idSize {
+		return
+	}
+	m := move{destination: string(name), event: pool.ID(keyID(id)), in: r.value != nil}
+	if m.in {
+		var d pool.Delivery
+		if unseal(outbox, r.key, r.value, &d) == nil {
+			m.since = d.Since
+		}
+	} else if old == nil {
+		return
+	}
+	w.moves = append(w.moves, m)
+}
+
+func (s *Store) applyDepths(moves []move) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range moves {
+		d := s.pending[m.destination]
+		if d == nil {
+			d = &depth{rows: map[pool.ID]time.Time{}}
+			s.pending[m.destination] = d
+		}
+		if m.in {
+			d.rows[m.event] = m.since
+		} else {
+			delete(d.rows, m.event)
+		}
+	}
+}
+
+// loadDepths counts the outbox.
+func (s *Store) loadDepths(tx *bolt.Tx) {
+	var moves []move
+	c := tx.Bucket([]byte(outbox)).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		var d pool.Delivery
+		if err := unseal(outbox, k, v, &d); err != nil {
+			s.damage(err)
+			continue
+		}
+		moves = append(moves, move{d.Destination, d.Event, d.Since, true})
+	}
+	s.applyDepths(moves)
+}
+
+// Outbox says how many deliveries wait for a destination, and since when the oldest does.
+func (s *Store) Outbox(destination string) (depth int, oldest time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := s.pending[destination]
+	if d == nil {
+		return 0, time.Time{}
+	}
+	for _, at := range d.rows {
+		if oldest.IsZero() || at.Before(oldest) {
+			oldest = at
+		}
+	}
+	return len(d.rows), oldest
+}
+
+// OutboxNames are the destinations that anything waits for.
+func (s *Store) OutboxNames() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var names []string
+	for name, d := range s.pending {
+		if len(d.rows) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Pending lists what waits for a destination, oldest event first, without its events.
+func (s *Store) Pending(destination string) []pool.Delivery {
+	prefix := []byte(destination + "\x00")
+	var out []pool.Delivery
+	s.view(func(tx *bolt.Tx) {
+		c := tx.Bucket([]byte(outbox)).Cursor()
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+			var d pool.Delivery
+			if err := unseal(outbox, k, v, &d); err != nil {
+				s.damage(err)
+				continue
+			}
+			out = append(out, d)
+		}
+	})
+	return out
+}
+
+// Job loads a waiting delivery with all that is sent; ok is false when it waits no more
+// or its event is gone.
+func (s *Store) Job(destination string, event pool.ID) (j *pool.Job, ok bool) {
+	s.view(func(tx *bolt.Tx) {
+		d, found := fetch[pool.Delivery](s, tx, outbox, outboxKey(destination, event))
+		if !found {
+			return
+		}
+		ev, found := fetch[pool.Event](s, tx, events, idKey(uint64(event)))
+		if !found {
+			return
+		}
+		j = &pool.Job{Delivery: *d, What: *ev}
+		if ev.Message != 0 {
+			if j.Message, found = fetch[pool.Message](s, tx, messages, idKey(uint64(ev.Message))); !found {
+				return
+			}
+		}
+		ok = true
+	})
+	return j, ok
+}
+
+// Destinations lists what is kept of destinations.
+func (s *Store) Destinations() []pool.DestinationState {
+	var out []pool.DestinationState
+	s.view(func(tx *bolt.Tx) { out = all[pool.DestinationState](s, tx, destinations) })
+	return out
+}
+
+// Deliveries lists the deliveries of an event: what waits, and what is done.
+func (s *Store) Deliveries(event pool.ID) []pool.Delivery {
+	var out []pool.Delivery
+	s.view(func(tx *bolt.Tx) {
+		for _, name := range s.OutboxNames() {
+			if d, ok := fetch[pool.Delivery](s, tx, outbox, outboxKey(name, event)); ok {
+				out = append(out, *d)
+			}
+		}
+		prefix := idKey(uint64(event))
+		c := tx.Bucket([]byte(deliveries)).Cursor()
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+			var d pool.Delivery
+			if err := unseal(deliveries, k, v, &d); err != nil {
+				s.damage(err)
+				continue
+			}
+			out = append(out, d)
+		}
+	})
+	return out
+}
+
+// AllDeliveries walks every delivery, newest event first, from after on (exclusive; 0:
+// from the newest), until yield returns false. Those of one event come together.
+func (s *Store) AllDeliveries(after pool.ID, yield func(pool.Delivery) bool) {
+	waits := map[pool.ID][]string{}
+	s.mu.Lock()
+	for name, d := range s.pending {
+		for id := range d.rows {
+			waits[id] = append(waits[id], name)
+		}
+	}
+	s.mu.Unlock()
+	var ids []pool.ID
+	for id := range waits {
+		ids = append(ids, id)
+	}
+	s.view(func(tx *bolt.Tx) {
+		c := tx.Bucket([]byte(deliveries)).Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			if id := pool.ID(keyID(k)); waits[id] == nil {
+				waits[id] = []string{}
+				ids = append(ids, id)
+			}
+		}
+	})
+	sortDescending(ids)
+	for _, id := range ids {
+		if after != 0 && id >= after {
+			continue
+		}
+		for _, d := range s.Deliveries(id) {
+			if !yield(d) {
+				return
+			}
+		}
+	}
+}
+
+// AuditRow is one entry of the audit log.
+type AuditRow struct {
+	Seq uint64
+	pool.Audit
+	Hash string
+}
+
+// Audit walks the audit log, newest first, from after on (exclusive; 0: from the
+// newest), until yield returns false.
+func (s *Store) Audit(after uint64, yield func(AuditRow) bool) {
+	walk(s, audit, pool.ID(after), false, func(e *chained) bool { return yield(AuditRow{e.Seq, e.Audit, e.Hash}) })
+}
+
+// loadAudit finds the head of the chain.
+func (s *Store) loadAudit(tx *bolt.Tx) error {
+	k, v := tx.Bucket([]byte(audit)).Cursor().Last()
+	if k == nil {
+		return nil
+	}
+	var e chained
+	if err := unseal(audit, k, v, &e); err != nil {
+		return err
+	}
+	head, err := hex.DecodeString(e.Hash)
+	if err != nil {
+		return damaged(audit, k, "no hash")
+	}
+	s.seq = e.Seq
+	copy(s.head[:], head)
+	return nil
+}

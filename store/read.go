@@ -1,0 +1,215 @@
+package store
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"modemgate/pool"
+)
+
+// view runs fn in a read transaction. After Close it does nothing.
+func (s *Store) view(fn func(*bolt.Tx)) {
+	if err := s.db.View(func(tx *bolt.Tx) error { fn(tx); return nil }); err != nil {
+		s.logger.Debug("reading the store", "error", err)
+	}
+}
+
+// fetch reads one record; false when there is none, or it is damaged.
+func fetch[T any](s *Store, tx *bolt.Tx, b bucket, key []byte) (*T, bool) {
+	value := tx.Bucket([]byte(b)).Get(key)
+	if value == nil {
+		return nil, false
+	}
+	var v T
+	if err := unseal(b, key, value, &v); err != nil {
+		s.damage(err)
+		return nil, false
+	}
+	return &v, true
+}
+
+// one is fetch in a transaction of its own.
+func one[T any](s *Store, b bucket, key []byte) (v *T, ok bool) {
+	s.view(func(tx *bolt.Tx) { v, ok = fetch[T](s, tx, b, key) })
+	return v, ok
+}
+
+// all reads a bucket's records in order of their keys.
+func all[T any](s *Store, tx *bolt.Tx, b bucket) (out []T) {
+	c := tx.Bucket([]byte(b)).Cursor()
+	for k, value := c.First(); k != nil; k, value = c.Next() {
+		var v T
+		if err := unseal(b, k, value, &v); err != nil {
+			s.damage(err)
+			continue
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// chunk is how many records are read in one transaction by a walk, so that none is held
+// while somebody else works on them.
+const chunk = 100
+
+// walk reads the records of a bucket by id, in transactions of its own.
+func walk[T any](s *Store, b bucket, after pool.ID, ascending bool, yield func(*T) bool) {
+	at := uint64(after)
+	for {
+		var page []*T
+		more := false
+		s.view(func(tx *bolt.Tx) {
+			c := tx.Bucket([]byte(b)).Cursor()
+			k, v := seek(c, at, ascending)
+			for ; k != nil; k, v = step(c, ascending) {
+				if len(page) == chunk {
+					more = true
+					break
+				}
+				at = keyID(k)
+				var value T
+				if err := unseal(b, k, v, &value); err != nil {
+					s.damage(err)
+					continue
+				}
+				page = append(page, &value)
+			}
+		})
+		for _, v := range page {
+			if !yield(v) {
+				return
+			}
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// seek puts the cursor on the first key behind at; 0 stands for the end of the walk's direction.
+func seek(c *bolt.Cursor, at uint64, ascending bool) (k, v []byte) {
+	if ascending {
+		if at == math.MaxUint64 {
+			return nil, nil
+		}
+		return c.Seek(idKey(at + 1))
+	}
+	if at == 0 {
+		return c.Last()
+	}
+	if k, _ := c.Seek(idKey(at)); k == nil {
+		return c.Last()
+	}
+	return c.Prev()
+}
+
+func step(c *bolt.Cursor, ascending bool) (k, v []byte) {
+	if ascending {
+		return c.Next()
+	}
+	return c.Prev()
+}
+
+// Seen implements pool.Store.
+func (s *Store) Seen(iccid string, d pool.Digest) (pool.Seen, bool) {
+	if v, ok := one[pool.Seen](s, seen, seenKey(iccid, d)); ok {
+		return *v, true
+	}
+	return pool.Seen{}, false
+}
+
+// Message implements pool.Store.
+func (s *Store) Message(id pool.ID) (*pool.Message, bool) {
+	return one[pool.Message](s, messages, idKey(uint64(id)))
+}
+
+// Call implements pool.Store.
+func (s *Store) Call(id pool.ID) (*pool.Call, bool) {
+	return one[pool.Call](s, calls, idKey(uint64(id)))
+}
+
+// Reservation implements pool.Store.
+func (s *Store) Reservation(id pool.ID) (*pool.Reservation, bool) {
+	return one[pool.Reservation](s, reservations, idKey(uint64(id)))
+}
+
+// Event implements pool.Store.
+func (s *Store) Event(id pool.ID) (*pool.Event, bool) {
+	return one[pool.Event](s, events, idKey(uint64(id)))
+}
+
+// Messages implements pool.Store.
+func (s *Store) Messages(after pool.ID, ascending bool, yield func(*pool.Message) bool) {
+	walk(s, messages, after, ascending, yield)
+}
+
+// Calls implements pool.Store.
+func (s *Store) Calls(after pool.ID, ascending bool, yield func(*pool.Call) bool) {
+	walk(s, calls, after, ascending, yield)
+}
+
+// Reservations implements pool.Store.
+func (s *Store) Reservations(after pool.ID, ascending bool, yield func(*pool.Reservation) bool) {
+	walk(s, reservations, after, ascending, yield)
+}
+
+// recent is how long ended reservations and incomplete messages are given to the pool at its start.
+const recent = 24 * time.Hour
+
+// Load implements pool.Store. Damaged records are left out, counted and logged.
+func (s *Store) Load() (*pool.Snapshot, error) {
+	snap := &pool.Snapshot{NextID: pool.ID(s.tally.LastID + 1), Modems: map[string]string{}, LastReserved: map[string]pool.ID{}}
+	since := time.Now().Add(-recent)
+	s.view(func(tx *bolt.Tx) {
+		snap.SIMs = all[pool.SIM](s, tx, sims)
+		snap.Parts = all[pool.Part](s, tx, parts)
+		snap.Keys = all[pool.Key](s, tx, keys)
+		c := tx.Bucket([]byte(modems)).Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			var iccid string
+			if err := unseal(modems, k, v, &iccid); err != nil {
+				s.damage(err)
+				continue
+			}
+			snap.Modems[string(k)] = iccid
+		}
+	})
+	walk(s, messages, 0, true, func(m *pool.Message) bool {
+		snap.Messages = append(snap.Messages, pool.MessageIndex{
+			ID: m.ID, ICCID: m.ICCID, App: m.App, Reservation: m.Reservation, CompletedAt: m.CompletedAt.UnixMilli(),
+		})
+		if !m.Complete && m.CompletedAt.After(since) {
+			snap.Incomplete = append(snap.Incomplete, *m)
+		}
+		return true
+	})
+	walk(s, reservations, 0, true, func(r *pool.Reservation) bool {
+		snap.LastReserved[r.ICCID] = r.ID
+		if r.EndedAt.IsZero() || r.EndedAt.Wall.After(since) || r.EndedAt.Wall.Year() < 2000 {
+			snap.Reservations = append(snap.Reservations, *r)
+		}
+		return true
+	})
+	walk(s, calls, 0, true, func(c *pool.Call) bool {
+		if c.EndedAt.IsZero() {
+			snap.Calls = append(snap.Calls, *c)
+		}
+		return true
+	})
+	return snap, s.Err()
+}
+
+func sortDescending(ids []pool.ID) {
+	slices.SortFunc(ids, func(a, b pool.ID) int {
+		switch {
+		case a > b:
+			return -1
+		case a < b:
+			return 1
+		}
+		return 0
+	})
+}
