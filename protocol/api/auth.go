@@ -1,0 +1,150 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"modemgate/pool"
+)
+
+// App is an application as the handler knows it.
+type App struct {
+	Name   string
+	Tokens [][sha256.Size]byte // SHA-256 of each token that is good
+	Rate   float64             // requests a second
+	Scopes []pool.Scope
+}
+
+// client is an application with its budget of requests.
+type client struct {
+	App
+	limiter *rate.Limiter
+}
+
+func (c *client) can(s pool.Scope) bool {
+	return slices.Contains(c.Scopes, s)
+}
+
+// HashToken is a token as an App has it.
+func HashToken(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
+
+// authenticate finds out who asks. All tokens are compared, in the same time whichever fits.
+func (h *Handler) authenticate(r *http.Request) *client {
+	values := r.Header.Values("Authorization")
+	token := ""
+	if len(values) == 1 {
+		if scheme, rest, ok := strings.Cut(values[0], " "); ok && strings.EqualFold(scheme, "Bearer") {
+			token = strings.TrimSpace(rest)
+		}
+	}
+	sum := HashToken(token)
+	var found *client
+	for _, c := range *h.clients.Load() {
+		for i := range c.Tokens {
+			if subtle.ConstantTimeCompare(sum[:], c.Tokens[i][:]) == 1 && token != "" {
+				found = c
+			}
+		}
+	}
+	return found
+}
+
+// SetApps replaces the applications that may call.
+func (h *Handler) SetApps(apps []App) {
+	old := map[string]*client{}
+	if list := h.clients.Load(); list != nil {
+		for _, c := range *list {
+			old[c.Name] = c
+		}
+	}
+	var list []*client
+	for _, a := range apps {
+		c := &client{App: a, limiter: rate.NewLimiter(rate.Limit(a.Rate), max(1, int(2*a.Rate)))}
+		if was := old[a.Name]; was != nil && was.Rate == a.Rate {
+			c.limiter = was.limiter
+		}
+		list = append(list, c)
+		h.metrics.begin(a.Name)
+	}
+	h.clients.Store(&list)
+}
+
+const (
+	wrongLimit = 10 // requests without a valid token that an address may make in wrongTime
+	wrongTime  = time.Minute
+	maxWrong   = 10000 // addresses that are remembered
+)
+
+// guesses counts requests without a valid token by address.
+type guesses struct {
+	mu sync.Mutex
+	at map[netip.Addr]*guess
+}
+
+type guess struct {
+	since time.Time
+	count int
+}
+
+// tooMany counts one more; true when there were too many.
+func (g *guesses) tooMany(addr netip.Addr, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.at == nil || len(g.at) >= maxWrong {
+		g.at = map[netip.Addr]*guess{}
+	}
+	e := g.at[addr]
+	if e == nil || now.Sub(e.since) >= wrongTime {
+		e = &guess{since: now}
+		g.at[addr] = e
+	}
+	e.count++
+	return e.count > wrongLimit
+}
+
+// peer is the address that a request comes from: the connection's, unless that is a
+// proxy of the operator's that says whom it speaks for.
+func (h *Handler) peer(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr = addr.Unmap()
+	if !within(h.o.TrustedProxies, addr) {
+		return addr
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		addr = hop.Unmap()
+		if !within(h.o.TrustedProxies, addr) {
+			break
+		}
+	}
+	return addr
+}
+
+func within(list []netip.Prefix, addr netip.Addr) bool {
+	for _, p := range list {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,173 @@
+package protocol
+
+// Message is a received SMS.
+type Message struct {
+	ID          string   `json:"id"`
+	Kind        string   `json:"kind"`
+	Number      *string  `json:"number"`
+	SIM         string   `json:"sim"`
+	From        *string  `json:"from"`
+	FromKind    string   `json:"from_kind"`
+	FromTON     *int     `json:"from_ton"`
+	FromNPI     *int     `json:"from_npi"`
+	Text        *string  `json:"text"`
+	ReceivedAt  Time     `json:"received_at"`
+	CompletedAt *Time    `json:"completed_at"`
+	SentAt      *Time    `json:"sent_at"`
+	SentOffset  *string  `json:"sent_offset"`
+	SMSC        *string  `json:"smsc"`
+	Encoding    *string  `json:"encoding"`
+	Language    *string  `json:"language"`
+	Class       *int     `json:"class"`
+	PID         *int     `json:"pid"`
+	DCS         *int     `json:"dcs"`
+	Parts       Parts    `json:"parts"`
+	Complete    bool     `json:"complete"`
+	Arrival     string   `json:"arrival"`
+	Reservation *string  `json:"reservation"`
+	Test        *string  `json:"test"`
+	Repeats     int      `json:"repeats"`
+	Network     *string  `json:"network"`
+	PDU         []string `json:"pdu"`
+}
+
+// Parts says how much of a long message is there.
+type Parts struct {
+	Total    int  `json:"total"`
+	Received int  `json:"received"`
+	Ref      *int `json:"ref"`
+	RefBits  *int `json:"ref_bits"`
+}
+
+// Call is an incoming call.
+type Call struct {
+	ID          string  `json:"id"`
+	Number      *string `json:"number"`
+	SIM         string  `json:"sim"`
+	From        *string `json:"from"`
+	StartedAt   Time    `json:"started_at"`
+	EndedAt     *Time   `json:"ended_at"`
+	Rings       int     `json:"rings"`
+	Reservation *string `json:"reservation"`
+	Test        *string `json:"test"`
+}
+
+// Number is a number of an application's selection.
+type Number struct {
+	Number        *string  `json:"number"`
+	SIM           string   `json:"sim"`
+	Country       *string  `json:"country"`
+	Operator      *string  `json:"operator"`
+	OperatorName  *string  `json:"operator_name"`
+	Tags          []string `json:"tags"`
+	State         string   `json:"state"`
+	Reason        *string  `json:"reason"`
+	Detail        *string  `json:"detail"`
+	Roaming       *bool    `json:"roaming"`
+	Network       *string  `json:"network"`
+	LastMessageAt *Time    `json:"last_message_at"`
+	ReservedUntil *Time    `json:"reserved_until"`
+}
+
+// Availability counts the numbers of one country and operator.
+type Availability struct {
+	Country      *string `json:"country"`
+	Operator     *string `json:"operator"`
+	OperatorName *string `json:"operator_name"`
+	Total        int     `json:"total"`
+	Free         int     `json:"free"`
+	Reserved     int     `json:"reserved"`
+	Quiet        int     `json:"quiet"`
+	Down         int     `json:"down"`
+}
+
+// Reservation is a number that an application has for a time.
+type Reservation struct {
+	ID        string  `json:"id"`
+	Number    string  `json:"number"`
+	Country   *string `json:"country"`
+	Operator  *string `json:"operator"`
+	Purpose   string  `json:"purpose"`
+	CreatedAt Time    `json:"created_at"`
+	ExpiresAt Time    `json:"expires_at"`
+	EndedAt   *Time   `json:"ended_at"`
+	End       *string `json:"end"`
+}
+
+// Ping is the data of test.ping.
+type Ping struct {
+	Destination string `json:"destination"`
+}
+
+// Event is what destinations and streams get.
+type Event struct {
+	Type      string `json:"type"`
+	ID        string `json:"id"`
+	Timestamp Time   `json:"timestamp"`
+	Data      any    `json:"data"`
+}
+
+// List is one page of a list.
+type List[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+}
+
+// ReserveRequest is the body of POST /v1/reservations.
+type ReserveRequest struct {
+	Number   *string `json:"number"`
+	Country  *string `json:"country"`
+	Operator *string `json:"operator"`
+	Tag      *string `json:"tag"`
+	TTL      *int64  `json:"ttl_s"`
+	Purpose  *string `json:"purpose"`
+	Wait     *int64  `json:"wait_s"`
+}
+
+// ExtendRequest is the body of POST /v1/reservations/{id}/extend.
+type ExtendRequest struct {
+	TTL *int64 `json:"ttl_s"`
+}
+
+// WaitRequest is the body of POST /v1/wait.
+type WaitRequest struct {
+	Reservation *string  `json:"reservation"`
+	Number      *string  `json:"number"`
+	Kind        *string  `json:"kind"`
+	Match       *Match   `json:"match"`
+	Since       *Time    `json:"since"`
+	After       *string  `json:"after"`
+	MinCount    *int64   `json:"min_count"`
+	Expect      *string  `json:"expect"`
+	Timeout     *float64 `json:"timeout_s"`
+	Deadline    *Time    `json:"deadline"`
+}
+
+// Match are the criteria of a wait.
+type Match struct {
+	From     *string `json:"from"`
+	Contains *string `json:"contains"`
+	Regex    *string `json:"regex"`
+}
+
+// WaitAnswer is the answer to POST /v1/wait.
+type WaitAnswer struct {
+	Outcome    string     `json:"outcome"`
+	Messages   []any      `json:"messages"`
+	NearMisses []NearMiss `json:"near_misses"`
+	Deadline   *Time      `json:"deadline"`
+	After      string     `json:"after"`
+	Receiver   Receiver   `json:"receiver"`
+}
+
+// NearMiss came and met not all criteria.
+type NearMiss struct {
+	ID     string   `json:"id"`
+	Failed []string `json:"failed"`
+}
+
+// Receiver is how the receiver of a number is.
+type Receiver struct {
+	State  *string `json:"state"`
+	Reason *string `json:"reason"`
+}
