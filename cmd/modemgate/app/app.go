@@ -1,0 +1,387 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"modemgate/admin"
+	"modemgate/cmd/modemgate/config"
+	"modemgate/modem"
+	"modemgate/pool"
+	"modemgate/protocol/api"
+	"modemgate/protocol/forward"
+	"modemgate/store"
+)
+
+const (
+	grace     = 2 * time.Second // for deliveries and answers under way
+	stopLimit = 5 * time.Second
+	maxConns  = 2048
+)
+
+// Options is what an App is made of. Config is required.
+type Options struct {
+	Config  *config.Config
+	Version string
+	Logger  *slog.Logger // nil: discarded
+	Sync    func() bool  // whether the clock is known to be right; nil: the kernel is asked
+}
+
+// App is the running gateway.
+type App struct {
+	o        Options
+	log      *slog.Logger
+	registry *prometheus.Registry
+	store    *store.Store
+	pool     *pool.Pool
+	forward  *forward.Forwarder
+	rack     *modem.Rack
+	api      *api.Handler
+	admin    *admin.Handler
+	servers  []*server
+	closing  []teardown
+
+	mu      sync.Mutex
+	config  *config.Config
+	started bool
+	stopped bool
+	cancels []context.CancelFunc
+	wg      sync.WaitGroup
+	broken  chan error
+}
+
+// teardown is a step of the stop, run last to first.
+type teardown struct {
+	name string
+	fn   func(context.Context) error
+}
+
+// New makes everything and binds the listeners. Nothing runs before Start. A failure
+// takes back what was made.
+func New(o Options) (_ *App, err error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Sync == nil {
+		o.Sync = synchronised
+	}
+	a := &App{o: o, log: o.Logger, config: o.Config, registry: prometheus.NewRegistry(), broken: make(chan error, 4)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.unwind(context.Background()))
+		}
+	}()
+	return a, a.setup()
+}
+
+func (a *App) onStop(name string, fn func(context.Context) error) {
+	a.closing = append(a.closing, teardown{name, fn})
+}
+
+// unwind runs the teardowns, last first; none keeps the others from running.
+func (a *App) unwind(ctx context.Context) error {
+	var errs []error
+	for _, v := range slices.Backward(a.closing) {
+		if err := v.fn(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("stopping %s: %w", v.name, err))
+		}
+	}
+	a.closing = nil
+	return errors.Join(errs...)
+}
+
+// setup is one straight function: the order of construction is the order of scope.
+func (a *App) setup() error {
+	c := a.o.Config
+	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	var err error
+	if a.store, err = store.Open(filepath.Join(c.DataDir, "modemgate.db"), store.Options{Logger: a.log, Registerer: a.registry}); err != nil {
+		return err
+	}
+	a.onStop("store", func(context.Context) error { return a.store.Close() })
+
+	if err := a.listen(c); err != nil {
+		return err
+	}
+	// The pool is made after the forwarder, which shows reservations by it.
+	if a.forward, err = forward.New(forward.Options{
+		Store: a.store, Encode: a.encode, Destinations: a.destinations(c), Logger: a.log, Registerer: a.registry,
+		Paused: func(name, why string) {
+			if err := a.pool.SetDestination(pool.DestinationState{Name: name, Paused: true, Why: why, Since: time.Now().UTC()}, "modemgate"); err != nil {
+				a.log.Error("a pause was not kept", "destination", name, "error", err)
+			}
+		},
+	}); err != nil {
+		return err
+	}
+	counters, err := newCounters(a.registry)
+	if err != nil {
+		return err
+	}
+	if a.pool, err = pool.New(pool.Options{
+		Store: a.store, Decoder: decoder{}, Config: &c.Pool, Boot: bootNow(), Synchronised: a.o.Sync,
+		Deliver: a.forward.Deliver, Count: counters.pool(),
+	}); err != nil {
+		return err
+	}
+	networks := pool.LoadNetworks()
+	m := c.Modems
+	if a.rack, err = modem.New(modem.Options{
+		Ports: m.Ports, Ignore: m.Ignore, Rescan: m.Rescan, Baud: m.Baud, Sysfs: m.Sysfs, Sweep: m.Sweep, Health: m.Health,
+		Names: m.Names, LetRing: m.LetRing, Region: networks.Region, Sink: sink{a.pool}, Changed: changed(a.pool),
+		Logger: a.log, Registerer: a.registry,
+	}); err != nil {
+		return err
+	}
+	if a.api, err = api.New(api.Options{
+		Pool: a.pool, Apps: apps(c), Allow: c.API.Allow, TrustedProxies: c.API.TrustedProxies, Logger: a.log, Registerer: a.registry,
+	}); err != nil {
+		return err
+	}
+	if a.admin, err = admin.New(admin.Options{
+		Pool: a.pool, Store: adminStore{a.store}, Forward: forwardState{a.forward}, Token: c.Admin.Token, Version: a.o.Version,
+		Registry: a.registry, Ready: a.ready, Wire: adminWire(), Logger: a.log,
+	}); err != nil {
+		return err
+	}
+	for _, s := range a.servers {
+		s.http.Handler = a.api
+		switch s.name {
+		case "admin":
+			s.http.Handler = a.admin.Public()
+		case "control socket":
+			s.http.Handler = a.admin.Trusted()
+		}
+	}
+	return nil
+}
+
+// encode is an event as the wire has it.
+func (a *App) encode(ev *pool.Event, m *pool.Message) (string, []byte, error) {
+	w := api.Event(ev, m, a.pool.View)
+	body, err := marshal(w)
+	return w.ID, body, err
+}
+
+// destinations makes the senders of a configuration.
+func (a *App) destinations(c *config.Config) []forward.Destination {
+	var own []netip.AddrPort
+	for _, s := range a.servers {
+		if p, err := netip.ParseAddrPort(s.addr()); err == nil {
+			own = append(own, p)
+		}
+	}
+	var out []forward.Destination
+	for _, d := range c.Destinations {
+		out = append(out, forward.Destination{
+			Name: d.Name, Kind: d.Kind, Timeout: d.Timeout, Workers: d.Workers, Retry: d.Retry, GiveUpAfter: d.GiveUpAfter, BacklogRate: d.BacklogRate,
+			Sender: forward.NewWebhook(forward.WebhookOptions{
+				URL: d.URL, Keys: d.Keys, Headers: d.Headers, Template: d.Template, CA: d.CA, UserAgent: "modemgate/" + a.o.Version,
+				Workers: d.Workers, Own: own,
+			}),
+		})
+	}
+	return out
+}
+
+func apps(c *config.Config) []api.App {
+	var out []api.App
+	for _, app := range c.Apps {
+		x := api.App{Name: app.Name, Rate: app.Rate, Scopes: app.Scopes}
+		for _, t := range app.Tokens {
+			x.Tokens = append(x.Tokens, api.HashToken(t))
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// ready says why the gateway does not serve yet; nil when it does.
+func (a *App) ready() error {
+	if err := a.store.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-a.rack.Scanned():
+		return nil
+	default:
+		return errors.New("modems have not been looked for yet")
+	}
+}
+
+// Start sets everything going.
+func (a *App) Start() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.started {
+		return errors.New("app: started before")
+	}
+	a.started = true
+	a.goes("deliveries", func(ctx context.Context) error { a.forward.Run(ctx, grace); return nil })
+	a.goes("pool", a.pool.Run)
+	for _, s := range a.servers {
+		a.onStop(s.name, s.stop)
+		a.wg.Go(func() {
+			if err := s.serve(); err != nil {
+				a.breaks(fmt.Errorf("%s: %w", s.name, err))
+			}
+		})
+	}
+	// Modems end first, before those who take what they receive.
+	a.goes("modems", a.rack.Run)
+	a.onStop("calls that wait", func(context.Context) error { a.pool.Stop(); return nil })
+	a.wg.Go(func() {
+		select {
+		case <-a.store.Failed():
+			a.breaks(a.store.Err())
+		case <-a.done():
+		}
+	})
+	return nil
+}
+
+// goes runs a part until the stop comes to it, and then waits for it.
+func (a *App) goes(name string, run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	a.wg.Go(func() {
+		defer close(done)
+		if err := run(ctx); err != nil {
+			a.breaks(fmt.Errorf("%s: %w", name, err))
+		}
+	})
+	a.onStop(name, func(context.Context) error {
+		cancel()
+		<-done
+		return nil
+	})
+}
+
+// done is closed when the stop begins.
+func (a *App) done() <-chan struct{} {
+	ctx, cancel := context.WithCancel(context.Background())
+	a.cancels = append(a.cancels, cancel)
+	return ctx.Done()
+}
+
+func (a *App) breaks(err error) {
+	select {
+	case a.broken <- err:
+	default:
+	}
+}
+
+// Wait returns nil when ctx ends, or what broke.
+func (a *App) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-a.broken:
+		return err
+	}
+}
+
+// Stop ends everything in order: calls that wait are answered, modems let go, answers
+// and deliveries under way get their time, and the store closes last.
+func (a *App) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	if a.stopped {
+		a.mu.Unlock()
+		return nil
+	}
+	a.stopped = true
+	a.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	for _, c := range a.cancels {
+		c()
+	}
+	err := a.unwind(ctx)
+	a.wg.Wait()
+	return err
+}
+
+// Reload takes a new configuration. One that needs a restart is refused whole, by name.
+func (a *App) Reload(c *config.Config) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := restartNeeded(a.config, c); err != nil {
+		return err
+	}
+	a.forward.SetDestinations(a.destinations(c))
+	a.api.SetApps(apps(c))
+	a.admin.SetToken(c.Admin.Token)
+	if err := a.pool.SetConfig(&c.Pool, "operator"); err != nil {
+		return err
+	}
+	a.config = c
+	return nil
+}
+
+// restartNeeded names the first key that can't change while the gateway runs.
+func restartNeeded(was, is *config.Config) error {
+	for _, k := range []struct {
+		name    string
+		changed bool
+	}{
+		{"data_dir", was.DataDir != is.DataDir},
+		{"[api] listen", was.API.Listen != is.API.Listen || was.API.CertFile != is.API.CertFile || was.API.KeyFile != is.API.KeyFile},
+		{"[admin] listen", was.Admin.Listen != is.Admin.Listen || was.Admin.CertFile != is.Admin.CertFile || was.Admin.KeyFile != is.Admin.KeyFile},
+		{"[modems]", fmt.Sprint(was.Modems) != fmt.Sprint(is.Modems)},
+	} {
+		if k.changed {
+			return fmt.Errorf("%s can't be changed by a reload: restart modemgate", k.name)
+		}
+	}
+	return nil
+}
+
+// APIAddr is where applications call, once New has returned.
+func (a *App) APIAddr() string { return a.addrOf("API") }
+
+// AdminAddr is where the operator looks.
+func (a *App) AdminAddr() string { return a.addrOf("admin") }
+
+func (a *App) addrOf(name string) string {
+	for _, s := range a.servers {
+		if s.name == name {
+			return s.addr()
+		}
+	}
+	return ""
+}
+
+// Pool gives tests and the demo what the gateway knows.
+func (a *App) Pool() *pool.Pool { return a.pool }
+
+func marshal(v any) ([]byte, error) {
+	var buf jsonBuffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return buf[:len(buf)-1], nil
+}
+
+type jsonBuffer []byte
+
+func (b *jsonBuffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
