@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"sync"
@@ -78,8 +79,9 @@ func (r *Rack) Run(ctx context.Context) error {
 	defer tick.Stop()
 	told := make(map[Problem]bool)
 	failed := ""
+	look := scanner{seed: maphash.MakeSeed()}
 	for {
-		ports, problems, err := discover(r.o)
+		ports, problems, err := look.scan(&r.o)
 		switch {
 		case err == nil:
 			failed = ""

@@ -129,7 +129,7 @@ func verdict(resp *http.Response, answer []byte, err error) Result {
 		r.Verdict = Failed
 	}
 	if after := resp.Header.Get("Retry-After"); after != "" {
-		if n, err := strconv.Atoi(after); err == nil && n > 0 && n < 1<<31 {
+		if n, err := strconv.ParseInt(after, 10, 32); err == nil && n > 0 {
 			r.RetryAfter = time.Duration(n) * time.Second
 		} else if at, err := http.ParseTime(after); err == nil {
 			r.RetryAfter = time.Until(at)
