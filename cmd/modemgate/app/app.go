@@ -245,11 +245,12 @@ func (a *App) Start() error {
 	// Modems end first, before those who take what they receive.
 	a.goes("modems", a.rack.Run)
 	a.onStop("calls that wait", func(context.Context) error { a.pool.Stop(); return nil })
+	stopping := a.done()
 	a.wg.Go(func() {
 		select {
 		case <-a.store.Failed():
 			a.breaks(a.store.Err())
-		case <-a.done():
+		case <-stopping:
 		}
 	})
 	return nil
