@@ -258,6 +258,16 @@ func (p *Pool) Stop() {
 	}
 }
 
+// Stopping says whether Stop was called.
+func (p *Pool) Stopping() bool {
+	select {
+	case <-p.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
 // SetConfig takes a new configuration, at once and whole.
 func (p *Pool) SetConfig(c *Config, who string) error {
 	p.mu.Lock()

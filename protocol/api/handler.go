@@ -176,6 +176,9 @@ func (x *exchange) guarded(list []route) (err error) {
 			allowed = append(allowed, rt.method)
 			continue
 		}
+		if x.h.pool.Stopping() {
+			return &pool.Error{Code: pool.Stopping}
+		}
 		if !rt.public {
 			if err := x.enter(rt); err != nil {
 				return err
