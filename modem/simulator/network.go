@@ -37,7 +37,7 @@ type Message struct {
 // Deliver sends an SMS to the SIM in the modem (or last in it), as the PDUs it
 // takes, and returns their ids in the order they were sent. It works whatever
 // state the modem is in.
-func (m *Modem) Deliver(s SMS) []uint64 { return m.deliver(s.encode()) }
+func (m *Modem) Deliver(s SMS) []uint64 { return m.deliver(s.PDUs()) }
 
 // DeliverPDU sends exactly these bytes, SMSC part and TPDU, which need not be
 // a PDU at all. A status report is routed as one.

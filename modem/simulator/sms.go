@@ -38,8 +38,8 @@ type SMS struct {
 // smsc is the service centre every message comes from.
 const smsc = "+79037011111"
 
-// encode makes the PDUs, SMSC part and TPDU, in the order they are delivered.
-func (s SMS) encode() [][]byte {
+// PDUs are the message as the network delivers it, SMSC part and TPDU, in the order they are delivered.
+func (s SMS) PDUs() [][]byte {
 	if s.SentAt.IsZero() {
 		s.SentAt = time.Now()
 	}

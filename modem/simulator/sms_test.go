@@ -55,7 +55,7 @@ func TestEncodeRecorded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			raw := c.sms.encode()[0]
+			raw := c.sms.PDUs()[0]
 			got := strings.ToUpper(hex.EncodeToString(raw[1+raw[0]:]))
 			if !strings.HasPrefix(got, c.want) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
@@ -78,7 +78,7 @@ func TestEncodeRoundTrip(t *testing.T) {
 			SentAt: time.Unix(rapid.Int64Range(1e9, 2e9).Draw(t, "at"), 0).In(time.FixedZone("", 900*rapid.IntRange(-48, 48).Draw(t, "zone"))),
 		}
 		var parts []pdu.Message
-		for i, raw := range s.encode() {
+		for i, raw := range s.PDUs() {
 			if r := routeOf(raw); r.class != s.Class || r.report || r.store || r.length != len(raw)-1-int(raw[0]) {
 				t.Fatalf("read back as %+v", r)
 			}
@@ -115,7 +115,7 @@ func TestPartsOutOfOrder(t *testing.T) {
 	t.Parallel()
 	s := SMS{From: "1", Text: strings.Repeat("0123456789", 40), Order: []int{3, 1, 1, 7}}
 	var got []int
-	for _, raw := range s.encode() {
+	for _, raw := range s.PDUs() {
 		m, err := pdu.Decode(raw)
 		if err != nil {
 			t.Fatal(err)
@@ -131,7 +131,7 @@ func TestPartsOutOfOrder(t *testing.T) {
 func TestSplitSurrogates(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("😀", 40)
-	raws := SMS{From: "1", Text: text}.encode()
+	raws := SMS{From: "1", Text: text}.PDUs()
 	first, err := pdu.Decode(raws[0])
 	if err != nil {
 		t.Fatal(err)

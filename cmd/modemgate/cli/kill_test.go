@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -91,7 +92,7 @@ func newKilling(t *testing.T) *killing {
 	if k.receiver, err = simulator.NewReceiver([]protocol.SigningKey{signing}, nil); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { k.receiver.Close() })
+	t.Cleanup(func() { closing(t, k.receiver) })
 	rackDir := filepath.Join(dir, "rack")
 	for name, text := range map[string]string{"crm.whsec": secret, "qa.token": strings.Repeat("t", 40)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -107,7 +108,7 @@ func newKilling(t *testing.T) *killing {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { k.rack.Close() })
+	t.Cleanup(func() { closing(t, k.rack) })
 	k.config = filepath.Join(dir, "modemgate.toml")
 	text := demoConfig(dir, rackDir, k.receiver.URL(), "127.0.0.1:0", "127.0.0.1:0")
 	if err := os.WriteFile(k.config, []byte(text), 0o600); err != nil {
@@ -263,4 +264,10 @@ func (k *killing) inFlight(at time.Time) bool {
 		}
 	}
 	return false
+}
+
+func closing(t *testing.T, c io.Closer) {
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
 }
