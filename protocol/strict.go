@@ -162,6 +162,24 @@ func value(d *json.Decoder, t reflect.Type, path string, depth int) error {
 		if _, err := d.Token(); err != nil {
 			return &Invalid{Name: path, Why: "the body is not JSON"}
 		}
+	case nil:
+	default:
+		return scalar(tok, t, path)
+	}
+	return nil
+}
+
+// scalar lets a type that reads itself say what is wrong, so that the error has a name.
+func scalar(tok json.Token, t reflect.Type, path string) error {
+	if t == nil || !reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return nil
+	}
+	text, err := json.Marshal(tok)
+	if err == nil {
+		err = json.Unmarshal(text, reflect.New(t).Interface())
+	}
+	if err != nil {
+		return &Invalid{Name: path, Why: err.Error()}
 	}
 	return nil
 }

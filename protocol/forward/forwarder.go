@@ -311,7 +311,9 @@ func (f *Forwarder) free(l *line, it *item, retry bool) {
 	if retry {
 		l.retrying--
 	}
-	l.probing = false
+	if it.probe {
+		it.probe, l.probing = false, false
+	}
 }
 
 // closed is the row of a delivery that is over.

@@ -29,6 +29,7 @@ type item struct {
 	next    time.Time
 	place   int  // in the heap; -1: not in it
 	running bool // an attempt is under way
+	probe   bool // it is an outage's probe
 	done    bool // out of the outbox
 }
 
@@ -128,7 +129,7 @@ func (l *line) pick(now time.Time) (it *item, next time.Time) {
 			return nil, l.probeAt
 		}
 		if it = l.newest(); it != nil {
-			l.probing = true
+			l.probing, it.probe = true, true
 		}
 		return it, time.Time{}
 	}
