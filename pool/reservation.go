@@ -120,8 +120,9 @@ func (p *Pool) Reserve(ctx context.Context, app string, req ReserveRequest) (r *
 
 func (p *Pool) reserve(ctx context.Context, name string, req *ReserveRequest, ks *keyState) (*ReservationView, error) {
 	p.mu.Lock()
-	app := p.apps[name]
-	a := p.tryReserve(app, req, ks, time.Now())
+	app, now := p.apps[name], time.Now()
+	p.serveQueue(now) // a number may have become free that nobody was told of yet
+	a := p.tryReserve(app, req, ks, now)
 	var q *queued
 	if a.err != nil && a.err.Code == NoNumberFree && req.Wait > 0 && !p.stopped {
 		q = &queued{app: app, req: req, ks: ks, ch: make(chan answer, 1)}
