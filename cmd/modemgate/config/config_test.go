@@ -1,0 +1,106 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// load writes a file with good secrets beside it, and loads it.
+func load(t *testing.T, text string) (*Config, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"app.token": strings.Repeat("t", 40), "short.token": "short", "hook.whsec": "whsec_" + strings.Repeat("A", 44),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "modemgate.toml")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path)
+}
+
+const (
+	goodApp  = "[[app]]\nname = \"qa\"\ntoken_file = \"DIR/app.token\"\nsenders = [\"ACME\"]\nsims = { all = true }\n"
+	goodHook = "[[destination]]\nname = \"crm\"\nurl = \"https://crm.example/hook\"\nsecret_file = \"DIR/hook.whsec\"\n"
+)
+
+func TestGood(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", goodApp, goodHook, goodApp + goodHook + "[[route]]\nname = \"all\"\nto = [\"crm\"]\nhours = \"Mon-Fri 08:00-18:00 Europe/Berlin\"\n"} {
+		if _, err := load(t, text); err != nil {
+			t.Errorf("%v in\n%s", err, text)
+		}
+	}
+}
+
+// TestFaults names for each fault the line, the key and what to do.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text string
+		says []string
+	}{
+		{"data_dir = \"x", []string{":1:", "not TOML"}},
+		{"[api]\nlisten = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"", []string{":3:"}},
+		{"\ncolour = 1", []string{":2:", "colour", "unknown key"}},
+		{"[api]\nlistne = \"x\"", []string{":2:", "listne", "listen?"}},
+		{"[modems]\nbaud = \"fast\"", []string{":2:", "baud"}},
+		{"[modems]\nhealth = \"8\"", []string{":2:", "health"}},
+		{"[admin]\nlisten = \"0.0.0.0:9108\"", []string{"token_file", "open to others"}},
+		{"[api]\nlisten = \"0.0.0.0:8090\"", []string{":2:", "insecure"}},
+		{strings.Replace(goodHook, "https://", "", 1), []string{":3:", "url", "https://"}},
+		{strings.Replace(goodHook, "https://", "http://", 1), []string{":3:", "url", "insecure"}},
+		{strings.Replace(goodHook, "https://crm.example", "http://169.254.169.254", 1), []string{":3:", "url"}},
+		{strings.Split(goodHook, "secret_file")[0], []string{"secret_file", "modemgate token"}},
+		{strings.Replace(goodHook, "hook.whsec", "gone", 1), []string{":4:", "secret_file", "does not exist"}},
+		{strings.Replace(goodApp, "app.token", "short.token", 1), []string{":3:", "token_file", "20"}},
+		{strings.Split(goodApp, "sims")[0], []string{"sims", "all = true"}},
+		{strings.Replace(goodApp, "{ all = true }", "{}", 1), []string{":5:", "sims", "all = true"}},
+		{strings.Replace(goodApp, "senders = [\"ACME\"]\n", "", 1), []string{"senders"}},
+		{strings.Replace(goodApp, "ACME", "*", 1), []string{":4:", "senders"}},
+		{goodApp + goodApp, []string{":7:", "name", "qa"}},
+		{goodHook + "[[route]]\nname = \"a\"\nto = [\"crn\"]", []string{":7:", "to", "crm?"}},
+		{goodHook + "[[route]]\nname = \"a\"\nto = [\"crm\"]\ntext = \"(\"", []string{":8:", "text"}},
+		{goodHook + "[[route]]\nname = \"a\"\nto = [\"crm\"]\nhours = \"sometimes\"", []string{":8:", "hours"}},
+		{"[[monitor]]\nname = \"m\"", []string{":1:", "monitor", "not in this version"}},
+		{"[[destination]]\nname = \"bus\"\nkind = \"mqtt\"", []string{":3:", "kind", "not in this version"}},
+		{"[modems]\nreceive = \"direct\"", []string{":2:", "receive", "not in this version"}},
+		{"[[sim]]\niccid = \"12\"", []string{":2:", "iccid"}},
+	} {
+		_, err := load(t, c.text)
+		if _, ok := errors.AsType[*Errors](err); !ok {
+			t.Errorf("%v for\n%s", err, c.text)
+			continue
+		}
+		for _, want := range c.says {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is not in %q, for\n%s", want, err, c.text)
+			}
+		}
+	}
+}
+
+// TestAllFaultsInOnePass lists every fault of a file, in the order of lines, and no secret.
+func TestAllFaultsInOnePass(t *testing.T) {
+	t.Parallel()
+	_, err := load(t, "colour = 1\n[api]\nlistne = \"x\"\n[modems]\nbaud = 1\nspeed = 2\n[[app]]\nname = \"qa\"\ntoken = \"tooshortsecret\"\n")
+	all, ok := errors.AsType[*Errors](err)
+	if !ok || len(all.Faults) < 6 {
+		t.Fatalf("%v", err)
+	}
+	for i := 1; i < len(all.Faults); i++ {
+		if all.Faults[i].Line < all.Faults[i-1].Line {
+			t.Errorf("line %d after %d", all.Faults[i].Line, all.Faults[i-1].Line)
+		}
+	}
+	if strings.Contains(err.Error(), "tooshort") {
+		t.Errorf("a secret is shown: %v", err)
+	}
+}
