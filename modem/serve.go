@@ -177,7 +177,7 @@ func (s *session) takeInbox() {
 	if raised&flagRestart != 0 && s.stage > opened {
 		s.log.Info("the modem has restarted")
 		s.stage, s.due, s.retries = opened, now, 0
-		s.mem1 = ""
+		s.mem1, s.held, s.doomed = "", nil, nil // its storages are those of its start again
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"modemgate/modem/answer"
 	"modemgate/modem/line"
@@ -165,6 +164,11 @@ func (s *session) chooseStorages(ctx context.Context) error {
 	if s.mem1 == "" {
 		return nil // whatever is selected is read
 	}
+	mem, err := s.askStorage(ctx)
+	if err != nil {
+		return err
+	}
+	s.alias = mem[0].Name != "" && mem[0].Name != s.mem1
 	for _, name := range test.Readable() {
 		// MT is SM and ME together, BM holds broadcasts, the rest are no storages of their own.
 		if name != s.mem1 && (name == "SM" || name == "ME" || name == "SR") && !slices.Contains(s.storages, name) {
@@ -208,6 +212,9 @@ func (s *session) selectStorage(ctx context.Context, name string) error {
 	if s.mem1 == name {
 		return nil
 	}
+	if err := s.prove(ctx); err != nil {
+		return err
+	}
 	s.mem1 = ""
 	_, err := s.do(ctx, set(`AT+CPMS="`+name+`"`))
 	if refused(err) && len(s.mems) > 1 {
@@ -223,19 +230,14 @@ func (s *session) selectStorage(ctx context.Context, name string) error {
 // checkStorage asks how full the storages are. What is stored and was not announced
 // is listed at once: an announcement may have fallen into a short hang.
 func (s *session) checkStorage(ctx context.Context) error {
-	lines, err := s.do(ctx, ask("+CPMS", "?"))
+	mem, err := s.askStorage(ctx)
 	if err != nil {
 		return err
 	}
-	mem, err := answer.CPMS(lines)
-	if err != nil {
+	if s.moved(mem) {
+		s.distrust()
 		return nil
 	}
-	if s.mem1 != "" && mem[0].Name != "" && mem[0].Name != s.mem1 {
-		s.log.Warn("the modem has changed its storage by itself", "storage", mem[0].Name)
-		s.stage, s.due = cardReady, time.Now()
-	}
-	s.countStorage(lines)
 	if s.status.StorageUsed > len(s.held) {
 		s.sweepAll()
 	}

@@ -21,6 +21,8 @@ type storing struct {
 	storages []string // to look in; the one that receives last
 	mems     []string // the arguments of AT+CPMS= that the modem has accepted
 	mem1     string   // selected for reading and deleting; empty: not known
+	unproven bool     // something was read that may lie elsewhere: the modem can have left mem1 by itself
+	alias    bool     // CPMS? names the storages otherwise than CPMS= does: it proves nothing
 
 	announced []announcement  // not read yet, in order
 	held      map[place]*held // read, and not yet deleted
@@ -107,6 +109,7 @@ func (s *session) read(ctx context.Context, p place) (answer.Message, error) {
 	var last string
 	for range maxReads {
 		noise := s.conn.Noise()
+		s.unproven = true
 		lines, err := s.do(ctx, read(p.index))
 		if errors.Is(err, line.ErrOutOfStep) { // a plain OK: an empty place, or somebody else's
 			return answer.Message{}, answer.ErrEmpty
@@ -183,27 +186,76 @@ func (s *session) settle(k kept) {
 // a sweep, and found to be known.
 func (s *session) deleteOne(ctx context.Context) error {
 	p := s.doomed[0]
-	if err := s.selectStorage(ctx, p.storage); err != nil {
-		if refused(err) {
-			s.doomed = s.doomed[1:]
-			delete(s.held, p)
-			s.sweepAt = time.Now().Add(gapSweep)
-			return nil
-		}
+	s.unproven = true
+	err := s.prove(ctx)
+	if err == nil {
+		err = s.selectStorage(ctx, p.storage)
+	}
+	if refused(err) {
+		s.doomed = s.doomed[1:]
+		delete(s.held, p)
+		s.sweepAt = time.Now().Add(gapSweep)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	s.takeInbox() // what was announced for this place until now means this message
-	if len(s.doomed) == 0 || s.doomed[0] != p {
-		return nil
+	if len(s.doomed) == 0 || s.doomed[0] != p || len(s.announced) > 0 {
+		return nil // a message that was announced meanwhile goes first
 	}
 	s.doomed = s.doomed[1:]
 	delete(s.held, p)
-	_, err := s.do(ctx, remove(p.index))
+	_, err = s.do(ctx, remove(p.index))
 	if refused(err) {
 		s.log.Warn("message not deleted", "storage", p.storage, "error", err)
 		return nil
 	}
 	return err
+}
+
+// prove asks whether what was read came from where it was meant to. Some modems change
+// their storage by themselves: the index of a message then names another's elsewhere,
+// and nothing may be deleted by it.
+func (s *session) prove(ctx context.Context) error {
+	if !s.unproven || s.mem1 == "" || s.alias {
+		return nil
+	}
+	mem, err := s.askStorage(ctx)
+	if err != nil {
+		return err
+	}
+	s.unproven = false
+	if s.moved(mem) {
+		s.distrust()
+		return fmt.Errorf("storage: %w", errLost)
+	}
+	return nil
+}
+
+// askStorage asks which storages are selected, and how full they are. What can't be
+// read of the answer is empty.
+func (s *session) askStorage(ctx context.Context) (mem [3]answer.Storage, err error) {
+	lines, err := s.try(ctx, ask("+CPMS", "?"))
+	if err != nil {
+		return mem, err
+	}
+	s.countStorage(lines)
+	mem, _ = answer.CPMS(lines)
+	return mem, nil
+}
+
+func (s *session) moved(mem [3]answer.Storage) bool {
+	return !s.alias && s.mem1 != "" && mem[0].Name != "" && mem[0].Name != s.mem1
+}
+
+// distrust forgets where messages were read: the modem has changed its storage by
+// itself. They are found again by a sweep, and known then.
+func (s *session) distrust() {
+	s.log.Warn("the modem has changed its storage by itself")
+	s.held, s.doomed = nil, nil
+	s.mem1, s.unproven = "", false
+	s.stage, s.due = cardReady, time.Now()
 }
 
 // sweepAll begins a listing of every storage.
@@ -249,6 +301,9 @@ func (s *session) sweepOne(ctx context.Context) error {
 // 4.1), and hands over those that were received and are not held.
 func (s *session) listStorage(ctx context.Context, name string) error {
 	if name != "" {
+		if err := s.prove(ctx); err != nil {
+			return err
+		}
 		s.mem1 = "" // the one thing that finds every message trusts nothing it did not ask for
 		if err := s.selectStorage(ctx, name); err != nil {
 			return err
@@ -263,6 +318,7 @@ func (s *session) listStorage(ctx context.Context, name string) error {
 		return err
 	}
 	calm := s.conn.Noise() == noise
+	s.unproven = true
 	found := Sweep
 	if s.first {
 		found = SweepAtConnect
