@@ -209,16 +209,18 @@ func (s *session) advance(ctx context.Context) (err error) {
 // errNotYet means that something is still missing: it is asked for again.
 var errNotYet = errors.New("not yet")
 
-// checkUp queues the questions of one round of health. Each goes by itself, so that
+// checkUp queues the questions of one round of health: whether the modem is registered,
+// and in its turn how full the storages are, and how signal and card are. Each goes by itself, so that
 // no message waits for more than one of them.
 func (s *session) checkUp(now time.Time) {
 	s.healthAt = now.Add(jitter(s.o.Health))
-	s.chores = append(s.chores, s.checkRegistration)
-	if s.rounds%2 == 1 && s.stage == receiving {
-		s.chores = append(s.chores, s.checkStorage)
-	}
-	if s.rounds%4 == 3 {
+	switch {
+	case s.rounds%4 == 3:
 		s.chores = append(s.chores, s.checkSignal, s.checkCard)
+	case s.rounds%2 == 1 && s.stage == receiving:
+		s.chores = append(s.chores, s.checkStorage)
+	default:
+		s.chores = append(s.chores, s.checkRegistration)
 	}
 	s.rounds++
 }

@@ -27,7 +27,7 @@ import (
 
 // gateway is the whole product in process, between a simulated rack and a receiver.
 type gateway struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	rack     *modems.Rack
 	receiver *simulator.Receiver
@@ -41,7 +41,7 @@ const (
 )
 
 // newGateway starts one with so many modems; extra is added to its configuration.
-func newGateway(t *testing.T, n int, extra string) *gateway {
+func newGateway(t testing.TB, n int, extra string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, dir: t.TempDir()}
 	secret := "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
@@ -82,8 +82,9 @@ name = "qa"
 token_file = %[5]q
 senders = ["SHOP"]
 sims = { all = true }
-rate = 1000
+rate = 1000000
 quiet = "0s"
+max_reservations = 1000
 [[app]]
 name = "other"
 token_file = %[6]q
@@ -180,7 +181,7 @@ type answer struct {
 }
 
 // into decodes an answer's body.
-func (a *answer) into(t *testing.T, v any) {
+func (a *answer) into(t testing.TB, v any) {
 	t.Helper()
 	if err := json.Unmarshal(a.body, v); err != nil {
 		t.Fatalf("%v in %s", err, a.body)
@@ -287,7 +288,7 @@ func (g *gateway) pushed(text string) (d simulator.Delivery) {
 	return d
 }
 
-func closing(t *testing.T, c io.Closer) {
+func closing(t testing.TB, c io.Closer) {
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
