@@ -146,7 +146,7 @@ func TestDamagedRecord(t *testing.T) {
 	}
 	var ids []pool.ID
 	for i := range 5 {
-		ids = append(ids, pool.ID(2_000_000_000_000_000+2*i))
+		ids = append(ids, pool.ID(2_000_000_000_000_000)+pool.ID(2*i))
 		commit(t, s, change(ids[i]))
 	}
 	if err := s.Close(); err != nil {
@@ -248,7 +248,7 @@ func TestOrder(t *testing.T) {
 	var got []int
 	last := make(chan struct{})
 	for i := range 500 {
-		s.Submit(change(pool.ID(2_000_000_000_000_000+2*i)), func(err error) {
+		s.Submit(change(pool.ID(2_000_000_000_000_000)+pool.ID(2*i)), func(err error) {
 			if err != nil {
 				t.Error(err)
 			}
