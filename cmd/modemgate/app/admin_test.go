@@ -61,6 +61,20 @@ func TestAdminLists(t *testing.T) {
 	}
 }
 
+// TestSeriesBeginAtZero shows counters before anything is counted: a rate needs the 0.
+func TestSeriesBeginAtZero(t *testing.T) {
+	t.Parallel()
+	text := string(newGateway(t, 2, "").admin("/metrics"))
+	for _, series := range []string{
+		`modemgate_sms_received_total{slot="slot01"} 0`, `modemgate_sms_received_total{slot="slot02"} 0`, `modemgate_calls_received_total{slot="slot02"} 0`,
+		`modemgate_reservations_total{app="qa",end="expired"} 0`, `modemgate_inbox_undecodable_total 0`,
+	} {
+		if !strings.Contains(text, series+"\n") {
+			t.Errorf("no %s", series)
+		}
+	}
+}
+
 // admin reads from the admin listener.
 func (g *gateway) admin(path string) []byte {
 	g.t.Helper()

@@ -44,6 +44,7 @@ type App struct {
 	o        Options
 	log      *slog.Logger
 	registry *prometheus.Registry
+	counters *counters
 	store    *store.Store
 	pool     *pool.Pool
 	forward  *forward.Forwarder
@@ -129,13 +130,13 @@ func (a *App) setup() error {
 	}); err != nil {
 		return err
 	}
-	counters, err := newCounters(a.registry)
-	if err != nil {
+	if a.counters, err = newCounters(a.registry); err != nil {
 		return err
 	}
+	a.counters.apps(c.Pool.Apps)
 	if a.pool, err = pool.New(pool.Options{
 		Store: a.store, Decoder: decoder{}, Config: &c.Pool, Boot: bootNow(), Synchronised: a.o.Sync,
-		Deliver: a.forward.Deliver, Count: counters.pool(),
+		Deliver: a.forward.Deliver, Count: a.counters.pool(),
 	}); err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func (a *App) setup() error {
 	m := c.Modems
 	if a.rack, err = modem.New(modem.Options{
 		Ports: m.Ports, Ignore: m.Ignore, Rescan: m.Rescan, Baud: m.Baud, Sysfs: m.Sysfs, Sweep: m.Sweep, Health: m.Health,
-		Names: m.Names, LetRing: m.LetRing, Region: networks.Region, Sink: sink{a.pool}, Changed: changed(a.pool),
+		Names: m.Names, LetRing: m.LetRing, Region: networks.Region, Sink: sink{a.pool}, Changed: changed(a.pool, a.counters),
 		Logger: a.log, Registerer: a.registry,
 	}); err != nil {
 		return err
@@ -327,6 +328,7 @@ func (a *App) Reload(c *config.Config) error {
 	a.forward.SetDestinations(a.destinations(c))
 	a.api.SetApps(apps(c))
 	a.admin.SetToken(c.Admin.Token)
+	a.counters.apps(c.Pool.Apps)
 	if err := a.pool.SetConfig(&c.Pool, "operator"); err != nil {
 		return err
 	}

@@ -43,6 +43,22 @@ func newCounters(reg prometheus.Registerer) (*counters, error) {
 	return c, nil
 }
 
+// slot lets a slot's series begin at 0, so that the first increase is seen.
+func (c *counters) slot(name string) {
+	c.received.WithLabelValues(name)
+	c.calls.WithLabelValues(name)
+	c.last.WithLabelValues(name)
+}
+
+// apps lets the series of applications begin at 0.
+func (c *counters) apps(list []pool.App) {
+	for i := range list {
+		for _, end := range pool.Ends() {
+			c.ended.WithLabelValues(list[i].Name, string(end))
+		}
+	}
+}
+
 func (c *counters) pool() pool.Counters {
 	return pool.Counters{
 		Received: func(slot string, at time.Time) {

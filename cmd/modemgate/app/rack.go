@@ -20,8 +20,11 @@ func (s sink) Call(c modem.Call) {
 }
 
 // changed tells the pool how a modem is.
-func changed(p *pool.Pool) func(modem.Status, bool) {
-	return func(s modem.Status, gone bool) { p.ModemChanged(poolModem(s), s.HeardAt, s.Swept, gone) }
+func changed(p *pool.Pool, c *counters) func(modem.Status, bool) {
+	return func(s modem.Status, gone bool) {
+		c.slot(s.Slot)
+		p.ModemChanged(poolModem(s), s.HeardAt, s.Swept, gone)
+	}
 }
 
 func poolModem(s modem.Status) pool.Modem {
