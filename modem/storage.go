@@ -383,6 +383,3 @@ func (s *session) keepDirect() error {
 }
 
 func isNotYet(err error) bool { return errors.Is(err, errNotYet) }
-
-// String names a place for logs.
-func (p place) String() string { return fmt.Sprintf("%s,%d", p.storage, p.index) }

@@ -63,9 +63,8 @@ type Pool struct {
 	waitingOf   map[string]int
 	subscribers map[*Subscription]struct{}
 	reads       map[readKey]time.Time // readings that were audited within the last minute
-	stopping    chan struct{}
-	stopped     bool
-	unplaced    bool // deadlines of an earlier boot wait for the clock
+	stopping    chan struct{}         // closed by Stop
+	unplaced    bool                  // deadlines of an earlier boot wait for the clock
 }
 
 // modemState is a modem and the card before this one.
@@ -252,8 +251,7 @@ func (p *Pool) kick() {
 func (p *Pool) Stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.stopped {
-		p.stopped = true
+	if !p.Stopping() {
 		close(p.stopping)
 	}
 }

@@ -124,7 +124,7 @@ func (p *Pool) reserve(ctx context.Context, name string, req *ReserveRequest, ks
 	p.serveQueue(now) // a number may have become free that nobody was told of yet
 	a := p.tryReserve(app, req, ks, now)
 	var q *queued
-	if a.err != nil && a.err.Code == NoNumberFree && req.Wait > 0 && !p.stopped {
+	if a.err != nil && a.err.Code == NoNumberFree && req.Wait > 0 && !p.Stopping() {
 		q = &queued{app: app, req: req, ks: ks, ch: make(chan answer, 1)}
 		p.queue = append(p.queue, q)
 	}

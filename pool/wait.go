@@ -137,7 +137,7 @@ func (p *Pool) Wait(ctx context.Context, app string, req WaitRequest) (*WaitResu
 func (p *Pool) openWindow(name string, req *WaitRequest, now time.Time) (*window, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stopped {
+	if p.Stopping() {
 		return nil, refuse(Stopping, "")
 	}
 	app := p.apps[name]

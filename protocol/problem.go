@@ -1,9 +1,6 @@
 package protocol
 
-import (
-	"net/http"
-	"slices"
-)
+import "net/http"
 
 // Problem is an error as RFC 9457 has it, with a code and a remedy.
 type Problem struct {
@@ -66,14 +63,4 @@ func ProblemPage(code string) (text string, ok bool) {
 		return "", false
 	}
 	return code + " (" + http.StatusText(k.status) + "): " + k.title + ".\nTry: " + k.try + ".\n", true
-}
-
-// Codes lists every code, in order.
-func Codes() []string {
-	var out []string
-	for code := range kinds() {
-		out = append(out, code)
-	}
-	slices.Sort(out)
-	return out
 }

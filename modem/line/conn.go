@@ -74,7 +74,6 @@ type Conn struct {
 	noFinal  map[string]bool // commands that were seen to end without a final result
 	lastErr  time.Time       // when the last error came as a final result
 	noise    uint64          // lines and bytes that were no dialogue
-	strays   uint64          // results that answered nothing
 }
 
 // header is a line that is followed by a PDU: of an answer, or a URC.
@@ -142,13 +141,6 @@ func (c *Conn) Noise() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.noise
-}
-
-// Strays counts results that answered nothing.
-func (c *Conn) Strays() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.strays
 }
 
 // Do sends a command and returns its information lines, PDUs among them. The error

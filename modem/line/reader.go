@@ -104,15 +104,14 @@ func (c *Conn) classify(line string, now time.Time) []URC {
 	if final, _ := answer.Final(line); final && (!isWord(line) || cmd == nil) {
 		switch {
 		case cmd != nil && cmd.probe && cmd.infos == 0 && line == "OK":
-			c.strays++ // another command's: a probe's own comes behind its line
+			// another command's: a probe's own comes behind its line
 		case cmd != nil:
 			c.end(cmd, line, nil)
 		case isWord(line): // NO CARRIER and its kin
 			return append(lost, URC{Line: line, At: now})
 		case now.Sub(c.lastErr) < 2*afterError+5*time.Millisecond:
-			c.strays++ // the second final result of a command that failed
+			// the second final result of a command that failed
 		default:
-			c.strays++
 			c.stale = true // somebody's answer: those that follow may be off by one
 		}
 		return lost
@@ -123,7 +122,6 @@ func (c *Conn) classify(line string, now time.Time) []URC {
 	}
 	for i := range c.late {
 		if c.late[i].answers(line) && c.late[i].Prefix != "" {
-			c.strays++
 			if c.late[i].PDU {
 				c.open = append(c.open, &header{line: line, left: maxBetween})
 			}

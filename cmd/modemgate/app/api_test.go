@@ -118,7 +118,7 @@ func TestExchanges(t *testing.T) {
 }
 
 // TestPartsOverRestart sends the parts of a long message out of order, with a restart
-// between, and one part after the text went out without it would be a fault.
+// between: they become one message, pushed once.
 func TestPartsOverRestart(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, 1, "")
