@@ -109,7 +109,6 @@ func (s *session) read(ctx context.Context, p place) (answer.Message, error) {
 	var last string
 	for range maxReads {
 		noise := s.conn.Noise()
-		s.unproven = true
 		lines, err := s.do(ctx, read(p.index))
 		if errors.Is(err, line.ErrOutOfStep) { // a plain OK: an empty place, or somebody else's
 			return answer.Message{}, answer.ErrEmpty
@@ -133,6 +132,7 @@ func (s *session) read(ctx context.Context, p place) (answer.Message, error) {
 // the deletion is sent.
 func (s *session) hand(p place, m answer.Message, found Found, at time.Time) {
 	s.ticket++
+	s.unproven = true
 	h := &held{pdu: m.PDU, ticket: s.ticket}
 	if s.held == nil {
 		s.held = make(map[place]*held)
@@ -318,7 +318,6 @@ func (s *session) listStorage(ctx context.Context, name string) error {
 		return err
 	}
 	calm := s.conn.Noise() == noise
-	s.unproven = true
 	found := Sweep
 	if s.first {
 		found = SweepAtConnect
