@@ -143,6 +143,8 @@ type Options struct {
 	Logger     *slog.Logger          // nil: discarded
 	Registerer prometheus.Registerer // nil: metrics are kept but not exported
 
+	begun time.Time // of the rack; see together
+
 	// open opens a port; nil: a serial port. Tests give in-memory ones.
 	open func(node string, baud int) (port, error)
 }

@@ -63,6 +63,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.Proc = cmp.Or(o.Proc, "/proc")
 	o.Sweep = cmp.Or(o.Sweep, time.Minute)
 	o.Health = cmp.Or(o.Health, 8*time.Second)
+	o.begun = time.Now()
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.open == nil {
 		o.open = func(node string, baud int) (port, error) { return openTTY(node, baud, o.Proc) }

@@ -211,9 +211,15 @@ var errNotYet = errors.New("not yet")
 
 // checkUp queues the questions of one round of health: whether the modem is registered,
 // and in its turn how full the storages are, and how signal and card are. Each goes by itself, so that
-// no message waits for more than one of them.
+// no message waits for more than one of them. A modem that has answered lately is not idle: it is not asked.
 func (s *session) checkUp(now time.Time) {
-	s.healthAt = now.Add(jitter(s.o.Health))
+	// Spread a little, so that modems which were busy together do not stay in step.
+	due := s.o.together(s.status.HeardAt.Add(s.o.Health - rand.N(s.o.Health/16+1)))
+	if now.Before(due) {
+		s.healthAt = due
+		return
+	}
+	s.healthAt = now.Add(s.o.Health)
 	switch {
 	case s.rounds%4 == 3:
 		s.chores = append(s.chores, s.checkSignal, s.checkCard)
@@ -289,3 +295,12 @@ func (s *session) learnProbes(ctx context.Context) error {
 
 // spread is a moment within d, so that a rack does not ask in step.
 func spread(d time.Duration) time.Time { return time.Now().Add(rand.N(d + 1)) }
+
+// beat is what moments without hurry are moved to: modems that are due within one
+// wake the program once, and waking is most of what an idle rack costs.
+const beat = 250 * time.Millisecond
+
+// together is the last beat of the rack that is not after t.
+func (o *Options) together(t time.Time) time.Time {
+	return o.begun.Add(t.Sub(o.begun).Truncate(beat))
+}

@@ -48,7 +48,7 @@ func (s *session) arm(ctx context.Context) error {
 			return err
 		}
 	}
-	s.healthAt = spread(s.o.Health)
+	s.healthAt = s.o.together(spread(s.o.Health))
 	return nil
 }
 
@@ -238,7 +238,7 @@ func (s *session) checkStorage(ctx context.Context) error {
 		s.distrust()
 		return nil
 	}
-	if s.status.StorageUsed > len(s.held) {
+	if s.status.StorageUsed > len(s.held)+len(s.announced) {
 		s.sweepAll()
 	}
 	return nil

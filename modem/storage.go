@@ -265,7 +265,7 @@ func (s *session) sweepAll() {
 		s.toSweep = []string{""} // whatever is selected
 	}
 	s.gap, s.listed = false, 0
-	s.sweepAt = time.Now().Add(jitter(s.o.Sweep))
+	s.sweepAt = s.o.together(time.Now().Add(jitter(s.o.Sweep)))
 }
 
 // sweepOne lists one storage of the sweep under way. Between two storages there is
