@@ -49,9 +49,11 @@ type Pool struct {
 	sims        map[string]*sim        // by ICCID
 	numbers     map[string]int         // claims to a number
 	open        map[ID]*booking
-	openOf      map[string]int // by application
-	bookings    map[ID]*booking
-	queue       []*queued // calls that wait for a number, oldest first
+	openOf      map[string]int  // by application
+	current     map[ID]*booking // open or quiet
+	past        []*booking      // quiet no longer, about in the order in which they ended
+	bookings    map[ID]*booking // current and past
+	queue       []*queued       // calls that wait for a number, oldest first
 	keys        map[keyID]*keyState
 	keysOf      map[string]int
 	recent      map[seenKey]*recentSeen // digests that the store may not have yet
@@ -64,6 +66,7 @@ type Pool struct {
 	subscribers map[*Subscription]struct{}
 	reads       map[readKey]time.Time // readings that were audited within the last minute
 	stopping    chan struct{}         // closed by Stop
+	forgetAt    time.Time             // when to drop what is kept for a time only
 	unplaced    bool                  // deadlines of an earlier boot wait for the clock
 }
 
@@ -86,7 +89,7 @@ func New(o Options) (*Pool, error) {
 		o: o, store: o.Store, boot: o.Boot, networks: LoadNetworks(), began: time.Now(),
 		wake:   make(chan struct{}, 1),
 		modems: map[string]*modemState{}, sims: map[string]*sim{}, numbers: map[string]int{},
-		open: map[ID]*booking{}, openOf: map[string]int{}, bookings: map[ID]*booking{},
+		open: map[ID]*booking{}, openOf: map[string]int{}, current: map[ID]*booking{}, bookings: map[ID]*booking{},
 		keys: map[keyID]*keyState{}, keysOf: map[string]int{}, recent: map[seenKey]*recentSeen{},
 		assemblies: map[assemblyKey][]*assembly{}, partial: map[assemblyKey][]*partial{}, calls: map[string]*Call{},
 		waiters: map[string]map[*waiter]struct{}{}, waitingOf: map[string]int{}, subscribers: map[*Subscription]struct{}{},
@@ -228,7 +231,10 @@ func (p *Pool) tick(now time.Time) time.Time {
 	}
 	next = earlier(next, p.endBookings(now))
 	next = earlier(next, p.endAssemblies(now))
-	p.forgetOld(now)
+	if !now.Before(p.forgetAt) {
+		p.forgetAt = now.Add(time.Minute)
+		p.forgetOld(now)
+	}
 	return next
 }
 

@@ -40,7 +40,7 @@ func (p *Pool) restore(r Reservation, now time.Time) {
 	if b.over(now.Add(-keepBookings)) {
 		return
 	}
-	p.bookings[r.ID] = b
+	p.bookings[r.ID], p.current[r.ID] = b, b // the next tick sees what has passed
 	s.recent = append(s.recent, b)
 	if !b.over(now) {
 		s.reservation = b
@@ -265,7 +265,7 @@ func (p *Pool) book(app *App, s *sim, req *ReserveRequest, now time.Time) *booki
 	}}
 	s.reservation, s.lastUsed = b, b.ID
 	s.recent = append(s.recent, b)
-	p.bookings[b.ID], p.open[b.ID] = b, b
+	p.bookings[b.ID], p.current[b.ID], p.open[b.ID] = b, b, b
 	p.openOf[app.Name]++
 	p.kick()
 	return b
@@ -379,33 +379,42 @@ func (p *Pool) Extend(app string, id ID, ttl time.Duration) (*ReservationView, e
 // the next of them is due.
 func (p *Pool) endBookings(now time.Time) (next time.Time) {
 	freed := false
-	for id, b := range p.bookings {
+	for id, b := range p.current {
 		if b.EndedAt.IsZero() && !now.Before(b.expires) {
 			c := &Change{}
 			then := p.endBooking(b, Expired, now, c, Audit{Who: "modemgate"})
 			p.submit(c, then)
-		}
-		s := p.sims[b.ICCID]
-		if b.over(now) && s != nil && s.reservation == b {
-			s.reservation = nil
-			freed = true
 		}
 		switch {
 		case b.EndedAt.IsZero():
 			next = soonestTime(next, b.expires)
 		case !b.over(now):
 			next = soonestTime(next, b.quietEnd)
-		case b.over(now.Add(-keepBookings)):
-			delete(p.bookings, id)
-			if s != nil {
-				s.recent = slices.DeleteFunc(s.recent, func(o *booking) bool { return o == b })
+		default:
+			if s := p.sims[b.ICCID]; s != nil && s.reservation == b {
+				s.reservation = nil
+				freed = true
 			}
+			delete(p.current, id)
+			p.past = append(p.past, b)
 		}
+	}
+	for len(p.past) > 0 && p.past[0].over(now.Add(-keepBookings)) {
+		p.forgetBooking(p.past[0])
+		p.past = p.past[1:]
 	}
 	if freed {
 		p.serveQueue(now)
 	}
 	return next
+}
+
+// forgetBooking leaves a reservation to the store.
+func (p *Pool) forgetBooking(b *booking) {
+	delete(p.bookings, b.ID)
+	if s := p.sims[b.ICCID]; s != nil {
+		s.recent = slices.DeleteFunc(s.recent, func(o *booking) bool { return o == b })
+	}
 }
 
 func soonestTime(a, b time.Time) time.Time {

@@ -52,7 +52,7 @@ func (s *splitter) feed(p []byte) {
 // read feeds the splitter until the port is dead.
 func (c *Conn) read() {
 	defer close(c.done)
-	buf := make([]byte, 4096)
+	buf := make([]byte, 512) // the longest line fits; a rack has many readers
 	for {
 		n, err := c.port.Read(buf)
 		c.split.feed(buf[:n])

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"modemgate/cmd/modemgate/app"
@@ -22,11 +23,15 @@ func runCommand() command {
 			"fault and with 79 when the store is damaged.",
 		setup: func(e *env) func() error {
 			path := e.configFlag()
-			debug := e.flags.Bool("debug", false, "log more")
-			return func() error { return run(e, *path, *debug) }
+			verbose := e.flags.Bool("debug", false, "log more")
+			return func() error { return run(e, *path, *verbose) }
 		},
 	}
 }
+
+// gcPercent lets the heap grow by half before it is collected: a guest on a small
+// machine, that has little to collect, gives memory for a little time.
+const gcPercent = 50
 
 const noConfig = `modemgate: there is no configuration
 try: write ` + defaultConfig + `, the smallest is an empty file: an inventory and inbox of the rack
@@ -35,7 +40,7 @@ try: modemgate token makes tokens and secrets
 try: modemgate check -config FILE says what is wrong with a file
 `
 
-func run(e *env, given string, debug bool) error {
+func run(e *env, given string, verbose bool) error {
 	path := configPath(given)
 	if path == "" {
 		fmt.Fprint(e.stderr, noConfig)
@@ -45,8 +50,9 @@ func run(e *env, given string, debug bool) error {
 	if err != nil {
 		return &failure{what: "reading the configuration", err: err, code: exitConfig}
 	}
+	debug.SetGCPercent(gcPercent)
 	level := slog.LevelInfo
-	if debug {
+	if verbose {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: level}))
