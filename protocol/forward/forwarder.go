@@ -259,7 +259,7 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 	if l.down != wasDown {
 		f.log.Warn("destination", "destination", l.Name, "state", l.state(), "last_result", r.Note)
 	}
-	var row *pool.Delivery
+	var row, tried *pool.Delivery // the end of it, or how far it is
 	switch r.Verdict {
 	case Delivered:
 		row = it.closed(pool.Done, ended)
@@ -267,12 +267,19 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 		row = it.closed(pool.GivenUp, ended)
 	case Gone:
 		l.paused, l.why = true, "the destination answered 410"
+		tried = it.row()
 	default:
 		if ended.Sub(it.Since) >= l.GiveUpAfter {
 			row = it.closed(pool.GivenUp, ended)
-		} else if !l.down {
+			break
+		}
+		tried = it.row()
+		if !l.down {
 			l.later(it, r, begun, ended)
 		}
+	}
+	if tried != nil && !it.done { // nothing waits for it: it is lost with the next attempt at most
+		f.o.Store.Submit(&pool.Change{Deliveries: []pool.Delivery{*tried}}, func(error) {})
 	}
 	f.mu.Unlock()
 	switch r.Verdict {
@@ -316,12 +323,18 @@ func (f *Forwarder) free(l *line, it *item, retry bool) {
 	}
 }
 
-// closed is the row of a delivery that is over.
-func (it *item) closed(state pool.DeliveryState, at time.Time) *pool.Delivery {
+// row is the delivery as it is kept.
+func (it *item) row() *pool.Delivery {
 	row := it.Delivery
-	row.State, row.DoneAt = state, at.UTC().Round(0)
 	row.Last = append([]pool.Attempt(nil), it.Last...)
 	return &row
+}
+
+// closed is the row of a delivery that is over.
+func (it *item) closed(state pool.DeliveryState, at time.Time) *pool.Delivery {
+	row := it.row()
+	row.State, row.DoneAt = state, at.UTC().Round(0)
+	return row
 }
 
 // receipt commits that a delivery is over, and waits until that is on disk.

@@ -124,6 +124,13 @@ type post struct {
 func newPost(t *testing.T, workers int, send func(ctx context.Context, p *Parcel) Result) *post {
 	t.Helper()
 	p := &post{script: &script{send: send, begun: time.Now(), running: map[pool.ID]bool{}}, store: &memory{rows: map[pool.ID]pool.Delivery{}}}
+	p.start(t, workers)
+	return p
+}
+
+// start begins a forwarder on the store as it is, as after a restart.
+func (p *post) start(t *testing.T, workers int) {
+	t.Helper()
 	var err error
 	p.f, err = New(Options{
 		Store: p.store,
@@ -145,7 +152,6 @@ func newPost(t *testing.T, workers int, send func(ctx context.Context, p *Parcel
 		p.f.Run(ctx, time.Second)
 	}()
 	p.stop = func() { cancel(); <-done }
-	return p
 }
 
 // deliver commits events and hands them over.
@@ -389,5 +395,28 @@ func TestGone(t *testing.T) {
 			}
 		}
 		p.stop()
+	})
+}
+
+// TestAttemptsSurviveRestart goes on counting where the run before has ended.
+func TestAttemptsSurviveRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost(t, 2, func(context.Context, *Parcel) Result { return Result{Verdict: Refused, Note: "422", Answer: "no"} })
+		p.deliver(1)
+		time.Sleep(time.Minute) // attempts at 0 s, about 5 s and about 35 s
+		p.stop()
+		before := p.store.row(1)
+		if before.Attempts != 3 || len(before.Last) != 3 || before.Last[2].Answer != "no" || before.State != pool.Pending {
+			t.Fatalf("kept %d attempts, %d results, %s", before.Attempts, len(before.Last), before.State)
+		}
+		p.start(t, 2)
+		time.Sleep(time.Second) // less than the schedule's least delay
+		p.stop()
+		if after := p.store.row(1); after.Attempts != 4 || len(after.Last) != 4 {
+			t.Errorf("then %d attempts, %d results", after.Attempts, len(after.Last))
+		}
+		if tries := p.of(1); tries[3].attempt != 4 {
+			t.Errorf("it was told to be attempt %d", tries[3].attempt)
+		}
 	})
 }
