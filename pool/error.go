@@ -18,6 +18,8 @@ const (
 	AlreadyEnded        Code = "reservation_ended"
 	KeyReused           Code = "idempotency_key_reused"
 	TooManyWaiting      Code = "too_many_waiting"
+	TooManyStreams      Code = "too_many_streams"
+	EventsGone          Code = "events_gone"
 	TextErased          Code = "text_erased"
 	Conflict            Code = "conflict"
 	NoRoom              Code = "no_room"

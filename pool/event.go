@@ -15,6 +15,11 @@ const (
 	CallReceived     EventType = "call.received"
 	CallEnded        EventType = "call.ended"
 	ReservationEnded EventType = "reservation.ended"
+	ModemUp          EventType = "modem.up"
+	ModemDown        EventType = "modem.down"
+	Exhausted        EventType = "delivery.exhausted"
+	AlarmRaised      EventType = "alarm.raised"
+	AlarmCleared     EventType = "alarm.cleared"
 	TestPing         EventType = "test.ping"
 )
 
@@ -27,7 +32,36 @@ type Event struct {
 	Message     ID           `json:"message,omitempty"`
 	Call        *Call        `json:"call,omitempty"`
 	Reservation *Reservation `json:"reservation,omitempty"`
+	Modem       *ModemNews   `json:"modem,omitempty"`
+	Exhaustion  *Exhaustion  `json:"exhausted,omitempty"`
+	Alarm       *Alarm       `json:"alarm,omitempty"`
 	Ping        string       `json:"ping,omitempty"` // destination that is tested
+}
+
+// ModemNews says that a modem has come or gone.
+type ModemNews struct {
+	Slot   string `json:"slot"`
+	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"`
+	ICCID  string `json:"iccid,omitempty"`
+	Number string `json:"number,omitempty"`
+	SIM    string `json:"sim,omitempty"`
+}
+
+// Exhaustion says that deliveries to a destination were given up.
+type Exhaustion struct {
+	Destination string `json:"destination"`
+	Count       int    `json:"count"`
+	First       ID     `json:"first"` // its event
+	LastResult  string `json:"last_result,omitempty"`
+}
+
+// EventTypes lists every type that this version makes.
+func EventTypes() []EventType {
+	return []EventType{
+		SMSReceived, SMSBinary, MMSNotification, MWI, SMSStatus, CallReceived, CallEnded, ReservationEnded, ModemUp, ModemDown, Exhausted,
+		AlarmRaised, AlarmCleared, TestPing,
+	}
 }
 
 // eventOf is the type of a message's event.

@@ -170,7 +170,9 @@ func (m *memory) Call(id ID) (*Call, bool) { return get(m, m.calls, id) }
 
 func (m *memory) Reservation(id ID) (*Reservation, bool) { return get(m, m.books, id) }
 
-func (m *memory) Event(ID) (*Event, bool) { return nil, false }
+func (m *memory) Event(ID) (*Event, bool)      { return nil, false }
+func (m *memory) OldestEvent() ID              { return 0 }
+func (m *memory) Events(ID, func(*Event) bool) {}
 
 func get[T any](m *memory, from map[ID]T, id ID) (*T, bool) {
 	m.mu.Lock()

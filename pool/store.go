@@ -38,6 +38,10 @@ type Store interface {
 	Call(id ID) (*Call, bool)
 	Reservation(id ID) (*Reservation, bool)
 	Event(id ID) (*Event, bool)
+	// OldestEvent is the event from which on every one is kept; 0: none is.
+	OldestEvent() ID
+	// Events walks from after on (exclusive), oldest first, until yield returns false.
+	Events(after ID, yield func(*Event) bool)
 	// Messages, Calls and Reservations walk from after on (exclusive; 0: from the end
 	// or, ascending, the beginning) until yield returns false.
 	Messages(after ID, ascending bool, yield func(*Message) bool)

@@ -99,6 +99,32 @@ type Ping struct {
 	Destination string `json:"destination"`
 }
 
+// Modem is the data of modem.up and modem.down.
+type Modem struct {
+	Slot   string  `json:"slot"`
+	State  string  `json:"state"`
+	Reason *string `json:"reason"`
+	Number *string `json:"number"`
+	SIM    *string `json:"sim"`
+}
+
+// Exhausted is the data of delivery.exhausted.
+type Exhausted struct {
+	Destination string  `json:"destination"`
+	Count       int     `json:"count"`
+	First       string  `json:"first"`
+	LastResult  *string `json:"last_result"`
+}
+
+// Alarm is the data of alarm.raised and alarm.cleared.
+type Alarm struct {
+	Alarm  string  `json:"alarm"`
+	State  string  `json:"state"`
+	Detail *string `json:"detail"`
+	Since  Time    `json:"since"`
+	Host   string  `json:"host"`
+}
+
 // Event is what destinations and streams get.
 type Event struct {
 	Type      string `json:"type"`

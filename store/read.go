@@ -141,6 +141,21 @@ func (s *Store) Event(id pool.ID) (*pool.Event, bool) {
 	return one[pool.Event](s, events, idKey(uint64(id)))
 }
 
+// OldestEvent implements pool.Store.
+func (s *Store) OldestEvent() (id pool.ID) {
+	s.view(func(tx *bolt.Tx) {
+		if k, _ := tx.Bucket([]byte(events)).Cursor().First(); k != nil {
+			id = pool.ID(keyID(k))
+		}
+	})
+	return id
+}
+
+// Events implements pool.Store.
+func (s *Store) Events(after pool.ID, yield func(*pool.Event) bool) {
+	walk(s, events, after, true, yield)
+}
+
 // Messages implements pool.Store.
 func (s *Store) Messages(after pool.ID, ascending bool, yield func(*pool.Message) bool) {
 	walk(s, messages, after, ascending, yield)

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,9 +33,10 @@ var description []byte
 // maxBody bounds a request's body, also when it is unpacked.
 const maxBody = 64 << 10
 
-// Options is what a Handler is made of. Pool is required.
+// Options is what a Handler is made of. Pool and Writer are required.
 type Options struct {
 	Pool           *pool.Pool
+	Writer         *Writer
 	Apps           []App
 	Allow          []netip.Prefix // empty: any address
 	TrustedProxies []netip.Prefix
@@ -51,6 +53,7 @@ type Handler struct {
 	metrics *metrics
 	clients atomic.Pointer[[]*client]
 	wrong   guesses
+	hub     hub
 }
 
 // exchange is one request under way.
@@ -89,6 +92,7 @@ func routes() []route {
 		{"GET", "/v1/calls", read, false, getCalls},
 		{"GET", "/v1/calls/{id}", read, false, getCall},
 		{"POST", "/v1/wait", anyScope, false, postWait},
+		{"GET", "/v1/events", read, false, getEvents},
 		{"GET", "/v1/openapi.json", nil, true, getDescription},
 		{"GET", "/v1/problems/{code}", nil, true, getProblem},
 	}
@@ -96,8 +100,8 @@ func routes() []route {
 
 // New makes a handler.
 func New(o Options) (*Handler, error) {
-	if o.Pool == nil {
-		return nil, errors.New("api: no pool")
+	if o.Pool == nil || o.Writer == nil {
+		return nil, errors.New("api: pool and writer are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -118,6 +122,10 @@ func New(o Options) (*Handler, error) {
 		h.serve("other", []route{{"", "", nil, true, func(*exchange) error { return &pool.Error{Code: pool.NotFound} }}}, w, r)
 	})
 	h.SetApps(o.Apps)
+	h.hub.streams, h.hub.of = map[*stream]struct{}{}, map[string]int{}
+	o.Pool.Subscribe(func(ev pool.Event, m *pool.Message) {
+		h.hub.tell(&flash{ev: ev, m: m, write: sync.OnceValues(func() ([]byte, error) { return o.Writer.Bytes(&ev, m) })})
+	})
 	return h, nil
 }
 

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 
 	"modemgate/pool"
@@ -70,9 +72,15 @@ func Reservation(r *pool.ReservationView) protocol.Reservation {
 	}
 }
 
+// Writer writes events as the wire has them. It is safe for concurrent use.
+type Writer struct {
+	View func(*pool.Reservation) *pool.ReservationView
+	Host string // this machine's name
+}
+
 // Event is an event as the wire has it. m is its message, nil when it has none. What a
 // message was at commit is what it is, but for its repeats, which were none.
-func Event(ev *pool.Event, m *pool.Message, view func(*pool.Reservation) *pool.ReservationView) protocol.Event {
+func (w *Writer) Event(ev *pool.Event, m *pool.Message) protocol.Event {
 	out := protocol.Event{Type: string(ev.Type), ID: protocol.ID(protocol.EventID, uint64(ev.ID)), Timestamp: protocol.Time(ev.At)}
 	switch {
 	case m != nil:
@@ -82,11 +90,41 @@ func Event(ev *pool.Event, m *pool.Message, view func(*pool.Reservation) *pool.R
 	case ev.Call != nil:
 		out.Data = Call(ev.Call)
 	case ev.Reservation != nil:
-		out.Data = Reservation(view(ev.Reservation))
+		out.Data = Reservation(w.View(ev.Reservation))
+	case ev.Modem != nil:
+		out.Data = protocol.Modem{
+			Slot: ev.Modem.Slot, State: ev.Modem.State, Reason: protocol.Optional(ev.Modem.Reason), Number: protocol.Optional(ev.Modem.Number),
+			SIM: protocol.Optional(ev.Modem.SIM),
+		}
+	case ev.Exhaustion != nil:
+		out.Data = protocol.Exhausted{
+			Destination: ev.Exhaustion.Destination, Count: ev.Exhaustion.Count, First: protocol.ID(protocol.EventID, uint64(ev.Exhaustion.First)),
+			LastResult: protocol.Optional(ev.Exhaustion.LastResult),
+		}
+	case ev.Alarm != nil:
+		state := "cleared"
+		if ev.Alarm.Raised {
+			state = "raised"
+		}
+		out.Data = protocol.Alarm{
+			Alarm: string(ev.Alarm.Name), State: state, Detail: protocol.Optional(ev.Alarm.Detail), Since: protocol.Time(ev.Alarm.Since), Host: w.Host,
+		}
 	case ev.Ping != "":
 		out.Data = protocol.Ping{Destination: ev.Ping}
 	}
 	return out
+}
+
+// Bytes is an event as it goes out: JSON without a line end. They are the same whenever
+// it is written.
+func (w *Writer) Bytes(ev *pool.Event, m *pool.Message) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(w.Event(ev, m)); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 func number(n *pool.NumberRow) protocol.Number {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,6 +19,7 @@ import (
 	"modemgate/cmd/modemgate/config"
 	"modemgate/modem"
 	"modemgate/pool"
+	"modemgate/protocol"
 	"modemgate/protocol/api"
 	"modemgate/protocol/forward"
 	"modemgate/store"
@@ -49,6 +49,7 @@ type App struct {
 	pool     *pool.Pool
 	forward  *forward.Forwarder
 	rack     *modem.Rack
+	writer   *api.Writer
 	api      *api.Handler
 	admin    *admin.Handler
 	servers  []*server
@@ -120,6 +121,7 @@ func (a *App) setup() error {
 		return err
 	}
 	// The pool is made after the forwarder, which shows reservations by it.
+	a.writer = &api.Writer{Host: c.Host, View: func(r *pool.Reservation) *pool.ReservationView { return a.pool.View(r) }}
 	if a.forward, err = forward.New(forward.Options{
 		Store: a.store, Encode: a.encode, Destinations: a.destinations(c), Logger: a.log, Registerer: a.registry,
 		Paused: func(name, why string) {
@@ -150,7 +152,7 @@ func (a *App) setup() error {
 		return err
 	}
 	if a.api, err = api.New(api.Options{
-		Pool: a.pool, Apps: apps(c), Allow: c.API.Allow, TrustedProxies: c.API.TrustedProxies, Logger: a.log, Registerer: a.registry,
+		Pool: a.pool, Writer: a.writer, Apps: apps(c), Allow: c.API.Allow, TrustedProxies: c.API.TrustedProxies, Logger: a.log, Registerer: a.registry,
 	}); err != nil {
 		return err
 	}
@@ -174,9 +176,8 @@ func (a *App) setup() error {
 
 // encode is an event as the wire has it.
 func (a *App) encode(ev *pool.Event, m *pool.Message) (string, []byte, error) {
-	w := api.Event(ev, m, a.pool.View)
-	body, err := marshal(w)
-	return w.ID, body, err
+	body, err := a.writer.Bytes(ev, m)
+	return protocol.ID(protocol.EventID, uint64(ev.ID)), body, err
 }
 
 // destinations makes the senders of a configuration.
@@ -371,20 +372,3 @@ func (a *App) addrOf(name string) string {
 
 // Pool gives tests and the demo what the gateway knows.
 func (a *App) Pool() *pool.Pool { return a.pool }
-
-func marshal(v any) ([]byte, error) {
-	var buf jsonBuffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return buf[:len(buf)-1], nil
-}
-
-type jsonBuffer []byte
-
-func (b *jsonBuffer) Write(p []byte) (int, error) {
-	*b = append(*b, p...)
-	return len(p), nil
-}

@@ -17,6 +17,7 @@ import (
 // Config is a file that has no faults.
 type Config struct {
 	Path         string
+	Host         string // this machine's name, as events and topics have it
 	DataDir      string
 	API          Listener
 	Admin        Listener
@@ -124,7 +125,7 @@ func (l *loader) load(data []byte) (*Config, error) {
 	}
 	tree, faults := parseTree(data)
 	l.r.faults = faults
-	c := &Config{Path: l.path}
+	c := &Config{Path: l.path, Host: l.host}
 	if len(faults) == 0 {
 		l.file(&section{r: &l.r, t: tree}, c)
 	}

@@ -63,11 +63,11 @@ func (l *loader) sims(s *section, list []*section, out *pool.Config) {
 }
 
 // knownEvents are the types that this version makes.
-func knownEvents() []string {
-	return []string{
-		string(pool.SMSReceived), string(pool.SMSBinary), string(pool.MMSNotification), string(pool.MWI), string(pool.SMSStatus),
-		string(pool.CallReceived), string(pool.CallEnded), string(pool.ReservationEnded), string(pool.TestPing),
+func knownEvents() (out []string) {
+	for _, t := range pool.EventTypes() {
+		out = append(out, string(t))
 	}
+	return out
 }
 
 func eventTypes(list []string) []pool.EventType {
