@@ -11,9 +11,9 @@ import (
 // collector shows what the pool knows as metrics: read when asked for, so that what has
 // left leaves nothing behind.
 type collector struct {
-	p                                                     *pool.Pool
-	version                                               string
-	build, modems, ready, signal, storage, numbers, parts *prometheus.Desc
+	p                                                            *pool.Pool
+	version                                                      string
+	build, modems, ready, signal, storage, numbers, parts, alarm *prometheus.Desc
 }
 
 func newCollector(p *pool.Pool, version string) *collector {
@@ -28,6 +28,7 @@ func newCollector(p *pool.Pool, version string) *collector {
 		signal:  desc("modem_signal_dbm", "Received signal; absent while unknown.", "slot"),
 		storage: desc("modem_storage_used_ratio", "How full the storage is that the modem receives into.", "slot"),
 		numbers: desc("numbers", "Numbers by what can be done with them.", "country", "operator", "state"),
+		alarm:   desc("alarm", "How many alarms of that name are raised.", "alarm"),
 		parts:   desc("inbox_parts_pending", "Parts of long messages that wait for others."),
 	}
 }
@@ -39,7 +40,7 @@ func states() []string {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.modems, c.ready, c.signal, c.storage, c.numbers, c.parts} {
+	for _, d := range []*prometheus.Desc{c.build, c.modems, c.ready, c.signal, c.storage, c.numbers, c.parts, c.alarm} {
 		ch <- d
 	}
 }
@@ -74,6 +75,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.numbers, float64(n.Reserved), n.Country, n.Operator, "reserved")
 		gauge(c.numbers, float64(n.Quiet), n.Country, n.Operator, "quiet")
 		gauge(c.numbers, float64(n.Down), n.Country, n.Operator, "down")
+	}
+	raised := map[pool.AlarmName]int{}
+	for _, a := range c.p.Alarms() {
+		raised[a.Name]++
+	}
+	for _, name := range pool.AlarmNames() {
+		gauge(c.alarm, float64(raised[name]), string(name))
 	}
 	gauge(c.parts, float64(c.p.PartsPending()))
 }

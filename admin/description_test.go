@@ -23,7 +23,11 @@ func TestDescriptionHasAllEndpoints(t *testing.T) {
 		}
 	}
 	slices.Sort(described)
-	if served := slices.Sorted(maps.Keys((&Handler{}).endpoints())); !slices.Equal(served, described) {
+	h := &Handler{}
+	served := slices.Collect(maps.Keys(h.endpoints()))
+	served = slices.AppendSeq(served, maps.Keys(h.streamed()))
+	slices.Sort(served)
+	if !slices.Equal(served, described) {
 		t.Errorf("served:\n%s\ndescribed:\n%s", strings.Join(served, "\n"), strings.Join(described, "\n"))
 	}
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"net/http"
 	"slices"
 	"sort"
 	"strconv"
@@ -34,6 +35,13 @@ func (h *Handler) endpoints() map[string]func(*exchange) (any, error) {
 	}
 }
 
+// streamed are the endpoints that write their answer bit by bit.
+func (h *Handler) streamed() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /api/v1/events": h.events,
+	}
+}
+
 // Status is the whole gateway in a few numbers.
 type Status struct {
 	Version      string         `json:"version"`
@@ -44,12 +52,16 @@ type Status struct {
 	PartsPending int            `json:"parts_pending"`
 	StoreBytes   int64          `json:"store_bytes"`
 	Ready        bool           `json:"ready"`
+	Alarms       []AlarmRow     `json:"alarms"`
 }
 
 func status(x *exchange) (any, error) {
 	s := Status{
 		Version: x.h.o.Version, Since: protocol.Time(x.h.began), Modems: map[string]int{}, Numbers: map[string]int{},
-		PartsPending: x.h.o.Pool.PartsPending(), StoreBytes: x.h.o.Store.Bytes(), Ready: x.h.o.Ready() == nil,
+		PartsPending: x.h.o.Pool.PartsPending(), StoreBytes: x.h.o.Store.Bytes(), Ready: x.h.o.Ready() == nil, Alarms: []AlarmRow{},
+	}
+	for _, a := range x.h.o.Pool.Alarms() {
+		s.Alarms = append(s.Alarms, alarmRow(&a))
 	}
 	for _, m := range x.h.o.Pool.Modems() {
 		s.Modems[m.State]++
@@ -126,7 +138,9 @@ func patchSIM(x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return simRow(s), nil
+	row := simRow(s)
+	x.h.streams.tell("sim", func() any { return row })
+	return row, nil
 }
 
 func messages(x *exchange) (any, error) {

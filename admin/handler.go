@@ -46,6 +46,8 @@ type Destination struct {
 	Oldest, Since          time.Time
 	LastResult             string
 	LastAt                 time.Time
+	GaveUp                 int // deliveries given up since the last success
+	GaveUpAt               time.Time
 }
 
 // Forward is what admin needs of the forwarder.
@@ -83,6 +85,7 @@ type Handler struct {
 	token   atomic.Pointer[[sha256.Size]byte] // nil: none is asked for
 	metrics http.Handler
 	began   time.Time
+	streams streams
 }
 
 // maxBody bounds a request's body.
@@ -103,6 +106,10 @@ func New(o Options) (*Handler, error) {
 	h.mux.HandleFunc("GET /readyz", h.readyz)
 	h.mux.Handle("GET /metrics", h.metrics)
 	h.mux.HandleFunc("GET /{$}", h.page)
+	for pattern, fn := range h.streamed() {
+		h.mux.HandleFunc(pattern, fn)
+	}
+	o.Pool.Subscribe(h.happened)
 	h.mux.HandleFunc("GET /api/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(description) // the client may have gone

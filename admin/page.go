@@ -19,10 +19,14 @@ func (h *Handler) page(w http.ResponseWriter, _ *http.Request) {
 	}
 	var view struct {
 		Version      string
+		Alarms       []AlarmRow
 		Modems       []ModemRow
 		Destinations []DestinationRow
 	}
 	view.Version = h.o.Version
+	for _, a := range h.o.Pool.Alarms() {
+		view.Alarms = append(view.Alarms, alarmRow(&a))
+	}
 	for _, m := range h.o.Pool.Modems() {
 		view.Modems = append(view.Modems, modemRow(&m))
 	}

@@ -171,6 +171,23 @@ type ReservationRow struct {
 	ICCID string `json:"iccid"`
 }
 
+// AlarmRow is an alarm as the operator sees it.
+type AlarmRow struct {
+	Alarm   string        `json:"alarm"`
+	Subject *string       `json:"subject"`
+	State   string        `json:"state"`
+	Detail  string        `json:"detail"`
+	Since   protocol.Time `json:"since"`
+}
+
+func alarmRow(a *pool.Alarm) AlarmRow {
+	row := AlarmRow{Alarm: string(a.Name), Subject: protocol.Optional(a.Subject), State: "cleared", Detail: a.Detail, Since: protocol.Time(a.Since)}
+	if a.Raised {
+		row.State = "raised"
+	}
+	return row
+}
+
 // AuditRow is one entry of the audit log.
 type AuditRow struct {
 	Seq     uint64        `json:"seq"`

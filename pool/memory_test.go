@@ -23,6 +23,7 @@ type memory struct {
 	seen    map[seenKey]Seen
 	keys    map[keyID]Key
 	parts   map[ID]Part
+	alarms  map[alarmKey]Alarm
 	commits int
 }
 
@@ -34,7 +35,7 @@ type submitted struct {
 func newMemory() *memory {
 	m := &memory{
 		done: make(chan struct{}), next: 1, sims: map[string]SIM{}, cards: map[string]string{}, msgs: map[ID]Message{}, calls: map[ID]Call{},
-		books: map[ID]Reservation{}, seen: map[seenKey]Seen{}, keys: map[keyID]Key{}, parts: map[ID]Part{},
+		books: map[ID]Reservation{}, seen: map[seenKey]Seen{}, keys: map[keyID]Key{}, parts: map[ID]Part{}, alarms: map[alarmKey]Alarm{},
 	}
 	m.wake = sync.NewCond(&m.mu)
 	go m.run()
@@ -85,6 +86,12 @@ func (m *memory) apply(c *Change) {
 		m.books[x.ID] = x
 		m.next = max(m.next, x.ID+1)
 	}
+	for _, a := range c.Alarms {
+		key := alarmKey{a.Name, a.Subject}
+		if m.alarms[key] = a; !a.Raised {
+			delete(m.alarms, key)
+		}
+	}
 	for _, x := range c.Events {
 		m.next = max(m.next, x.ID+1)
 	}
@@ -126,7 +133,7 @@ func (m *memory) Submit(c *Change, done func(error)) {
 func (m *memory) crashed() *memory {
 	m.close()
 	n := newMemory()
-	n.next, n.sims, n.cards, n.msgs, n.calls, n.books, n.seen, n.keys, n.parts = m.next, m.sims, m.cards, m.msgs, m.calls, m.books, m.seen, m.keys, m.parts
+	n.next, n.sims, n.cards, n.msgs, n.calls, n.books, n.seen, n.keys, n.parts, n.alarms = m.next, m.sims, m.cards, m.msgs, m.calls, m.books, m.seen, m.keys, m.parts, m.alarms
 	return n
 }
 
@@ -134,6 +141,9 @@ func (m *memory) Load() (*Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &Snapshot{NextID: m.next, Modems: maps.Clone(m.cards), LastReserved: map[string]ID{}}
+	for _, x := range m.alarms {
+		s.Alarms = append(s.Alarms, x)
+	}
 	for _, x := range m.sims {
 		s.SIMs = append(s.SIMs, x)
 	}

@@ -63,6 +63,8 @@ type Pool struct {
 	waiters     map[string]map[*waiter]struct{}
 	waiting     int
 	waitingOf   map[string]int
+	alarms      map[alarmKey]*raised
+	exhausted   map[string]*exhaustion // by destination
 	subscribers map[*Subscription]struct{}
 	reads       map[readKey]time.Time // readings that were audited within the last minute
 	stopping    chan struct{}         // closed by Stop
@@ -73,7 +75,9 @@ type Pool struct {
 // modemState is a modem and the card before this one.
 type modemState struct {
 	Modem
-	before string // card whose messages lie in the modem's own memory; empty: not known
+	before   string    // card whose messages lie in the modem's own memory; empty: not known
+	downAt   time.Time // when to tell that it is down; zero: it is not, or that is told
+	toldDown bool
 }
 
 // New loads a pool from its store.
@@ -93,6 +97,7 @@ func New(o Options) (*Pool, error) {
 		keys: map[keyID]*keyState{}, keysOf: map[string]int{}, recent: map[seenKey]*recentSeen{},
 		assemblies: map[assemblyKey][]*assembly{}, partial: map[assemblyKey][]*partial{}, calls: map[string]*Call{},
 		waiters: map[string]map[*waiter]struct{}{}, waitingOf: map[string]int{}, subscribers: map[*Subscription]struct{}{},
+		alarms: map[alarmKey]*raised{}, exhausted: map[string]*exhaustion{},
 		reads: map[readKey]time.Time{}, stopping: make(chan struct{}),
 	}
 	snap, err := o.Store.Load()
@@ -151,6 +156,9 @@ func (p *Pool) load(snap *Snapshot) {
 	for _, k := range snap.Keys {
 		p.keys[keyID{k.App, k.Path, k.Key}] = &keyState{Key: k}
 		p.keysOf[k.App]++
+	}
+	for _, a := range snap.Alarms {
+		p.alarms[alarmKey{a.Name, a.Subject}] = &raised{a, now}
 	}
 	for i := range snap.Parts {
 		p.restorePart(snap.Parts[i], now)
@@ -231,6 +239,8 @@ func (p *Pool) tick(now time.Time) time.Time {
 	}
 	next = earlier(next, p.endBookings(now))
 	next = earlier(next, p.endAssemblies(now))
+	next = earlier(next, p.tellModems(now))
+	next = earlier(next, p.tellExhausted(now))
 	if !now.Before(p.forgetAt) {
 		p.forgetAt = now.Add(time.Minute)
 		p.forgetOld(now)

@@ -336,7 +336,7 @@ func (p *Pool) endBooking(b *booking, end End, now time.Time, c *Change, a Audit
 	c.Reservations = append(c.Reservations, b.Reservation)
 	r := b.Reservation
 	ev := Event{ID: p.draw(), Type: ReservationEnded, At: now.UTC().Round(0), Reservation: &r}
-	jobs := p.broadcast(ev, c)
+	jobs := p.broadcast(ev, c, nil)
 	p.o.Count.Ended(b.App, end)
 	if b.Quiet <= 0 {
 		p.serveQueue(now)

@@ -16,6 +16,7 @@ type Change struct {
 	Events       []Event
 	Deliveries   []Delivery
 	Destinations []DestinationState
+	Alarms       []Alarm // those that were cleared are kept no longer
 	Audit        []Audit
 }
 
@@ -61,6 +62,7 @@ type Snapshot struct {
 	Messages     []MessageIndex // ascending
 	Incomplete   []Message      // that went out without some parts, of the last day
 	Calls        []Call         // without an end
+	Alarms       []Alarm        // raised
 }
 
 // MessageIndex is what the pool keeps of each message in memory.

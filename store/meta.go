@@ -10,7 +10,7 @@ import (
 )
 
 // schema is the number of the layout that this version reads and writes.
-const schema = 1
+const schema = 2
 
 // bucket is the name of one of the file's buckets.
 type bucket string
@@ -29,12 +29,13 @@ const (
 	outbox       bucket = "outbox"
 	deliveries   bucket = "deliveries"
 	destinations bucket = "destinations"
+	alarms       bucket = "alarms"
 	audit        bucket = "audit"
 )
 
 // buckets lists every bucket.
 func buckets() []bucket {
-	return []bucket{meta, sims, modems, parts, messages, calls, reservations, events, seen, keys, outbox, deliveries, destinations, audit}
+	return []bucket{meta, sims, modems, parts, messages, calls, reservations, events, seen, keys, outbox, deliveries, destinations, alarms, audit}
 }
 
 // byID says whether the bucket's keys begin with a number that grows.
@@ -44,6 +45,26 @@ func (b bucket) byID() bool {
 		return true
 	}
 	return false
+}
+
+// since is the schema that the bucket came with.
+func (b bucket) since() int {
+	if b == alarms {
+		return 2
+	}
+	return 1
+}
+
+// migrate brings a store of an earlier schema to this one, in the caller's transaction.
+// Schema 2 has the bucket alarms.
+func migrate(tx *bolt.Tx, h *Header) error {
+	for _, b := range buckets() {
+		if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
+			return err
+		}
+	}
+	h.Schema = schema
+	return nil
 }
 
 const idSize = 8
@@ -94,7 +115,7 @@ func readMeta(tx *bolt.Tx) (h Header, t tally, err error) {
 		return h, t, fmt.Errorf("%w: it has schema %d, this version knows %d", ErrNewer, h.Schema, schema)
 	}
 	for _, name := range buckets() {
-		if tx.Bucket([]byte(name)) == nil {
+		if tx.Bucket([]byte(name)) == nil && name.since() <= h.Schema {
 			return h, t, fmt.Errorf("%w: bucket %s is missing", ErrDamaged, name)
 		}
 	}

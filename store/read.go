@@ -182,6 +182,7 @@ func (s *Store) Load() (*pool.Snapshot, error) {
 		snap.SIMs = all[pool.SIM](s, tx, sims)
 		snap.Parts = all[pool.Part](s, tx, parts)
 		snap.Keys = all[pool.Key](s, tx, keys)
+		snap.Alarms = all[pool.Alarm](s, tx, alarms)
 		c := tx.Bucket([]byte(modems)).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			var iccid string

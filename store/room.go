@@ -40,3 +40,13 @@ func (s *Store) Room() error {
 	}
 	return r.err
 }
+
+// Disk says how many bytes of the store's disk are free, and how many it has; 0 and 0
+// when that can't be told.
+func (s *Store) Disk() (free, total uint64) {
+	var st unix.Statfs_t
+	if unix.Statfs(filepath.Dir(s.path), &st) != nil {
+		return 0, 0
+	}
+	return st.Bavail * uint64(st.Bsize), st.Blocks * uint64(st.Bsize)
+}

@@ -139,6 +139,9 @@ func (s *Store) mark(clean bool) error {
 	return s.db.Update(func(tx *bolt.Tx) error {
 		h := s.header
 		h.Clean = clean
+		if err := migrate(tx, &h); err != nil {
+			return err
+		}
 		return putMeta(tx, headerKey(), h)
 	})
 }

@@ -79,6 +79,15 @@ func encode(c *pool.Change) (*submission, error) {
 	for i := range c.Deliveries {
 		e.delivery(&c.Deliveries[i])
 	}
+	for i := range c.Alarms {
+		a := &c.Alarms[i]
+		key := []byte(string(a.Name) + "\x00" + a.Subject)
+		if a.Raised {
+			e.put(alarms, key, a)
+		} else {
+			e.drop(alarms, key)
+		}
+	}
 	for i := range c.Destinations {
 		e.put(destinations, []byte(c.Destinations[i].Name), &c.Destinations[i])
 	}

@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"modem/simulator":    {"modem/simulator"},
 	"protocol":           {},
 	"protocol/api":       {"pool", "protocol"},
+	"protocol/alarm":     {"pool", "protocol"},
 	"protocol/forward":   {"pool", "protocol"},
 	"protocol/simulator": {"protocol"},
 	"store":              {"pool"},
@@ -30,6 +31,8 @@ var onlyIn = map[string]string{
 	"go.etcd.io/bbolt":                "store",
 	"go.bug.st/serial":                "modem",
 	"github.com/warthog618/modem":     "modem",
+	"github.com/eclipse/paho.golang":  "protocol/forward",
+	"github.com/wneessen/go-mail":     "protocol/forward",
 	"github.com/pelletier/go-toml":    "cmd",
 	"github.com/nyaruka/phonenumbers": "modem",
 }

@@ -86,8 +86,9 @@ const (
 
 // guesses counts requests without a valid token by address.
 type guesses struct {
-	mu sync.Mutex
-	at map[netip.Addr]*guess
+	mu     sync.Mutex
+	at     map[netip.Addr]*guess
+	overAt time.Time // when an address was last over the limit
 }
 
 type guess struct {
@@ -108,7 +109,18 @@ func (g *guesses) tooMany(addr netip.Addr, now time.Time) bool {
 		g.at[addr] = e
 	}
 	e.count++
+	if e.count > wrongLimit {
+		g.overAt = now
+	}
 	return e.count > wrongLimit
+}
+
+// TokenFailures says whether within the last minute an address has asked too often
+// without a valid token.
+func (h *Handler) TokenFailures(now time.Time) bool {
+	h.wrong.mu.Lock()
+	defer h.wrong.mu.Unlock()
+	return !h.wrong.overAt.IsZero() && now.Sub(h.wrong.overAt) < wrongTime
 }
 
 // peer is the address that a request comes from: the connection's, unless that is a

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -14,8 +12,6 @@ const (
 	maxStreams      = 64
 	maxStreamsOfApp = 8
 	streamBehind    = 256 // events that a stream may be behind before it is closed
-	streamComment   = 15 * time.Second
-	streamPatience  = 10 * time.Second // for a client to take what it is sent
 )
 
 // flash is one event on its way to the streams: it is written once for all of them.
@@ -108,10 +104,11 @@ func getEvents(x *exchange) error {
 		return err
 	}
 	defer leave()
-	out := &eventStream{x: x, last: after}
-	if err := out.begin(); err != nil {
+	stream, err := protocol.NewEventStream(x.w)
+	if err != nil {
 		return nil //nolint:nilerr // the client has gone
 	}
+	out := &eventStream{EventStream: stream, x: x, last: after}
 	if after != 0 && !out.catchUp() { // most of it, while nothing queues up
 		return nil
 	}
@@ -124,29 +121,11 @@ func getEvents(x *exchange) error {
 	return nil
 }
 
-// eventStream writes to one client.
+// eventStream sends to one client what it may see.
 type eventStream struct {
+	*protocol.EventStream
 	x    *exchange
-	c    *http.ResponseController
 	last pool.ID // newest event that was looked at; 0: none yet
-}
-
-func (o *eventStream) begin() error {
-	o.c = http.NewResponseController(o.x.w)
-	_ = o.c.SetReadDeadline(time.Time{}) // where it can't be set there is none
-	h := o.x.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // of nginx
-	return o.put(":\n\n")
-}
-
-// put sends text within the client's time.
-func (o *eventStream) put(text string) error {
-	_ = o.c.SetWriteDeadline(time.Now().Add(streamPatience)) // where it can't be set there is none
-	if _, err := o.x.w.Write([]byte(text)); err != nil {
-		return err
-	}
-	return o.c.Flush()
 }
 
 // catchUp sends what is on disk and was not sent; false when the client has gone.
@@ -161,7 +140,7 @@ func (o *eventStream) catchUp() bool {
 
 // follow sends what happens, until somebody has enough.
 func (o *eventStream) follow(s *stream) {
-	timer := time.NewTimer(streamComment)
+	timer := time.NewTimer(protocol.StreamComment)
 	defer timer.Stop()
 	for {
 		select {
@@ -170,7 +149,7 @@ func (o *eventStream) follow(s *stream) {
 				return
 			}
 		case <-timer.C:
-			if o.put(":\n\n") != nil {
+			if o.Comment() != nil {
 				return
 			}
 		case <-s.slow:
@@ -180,7 +159,7 @@ func (o *eventStream) follow(s *stream) {
 		case <-o.x.h.pool.StopBegun():
 			return
 		}
-		timer.Reset(streamComment)
+		timer.Reset(protocol.StreamComment)
 	}
 }
 
@@ -198,5 +177,5 @@ func (o *eventStream) send(f *flash) bool {
 	if f.m != nil {
 		o.x.h.pool.Reads(o.x.app(), f.m.ICCID)
 	}
-	return o.put(fmt.Sprintf("id: %s\ndata: %s\n\n", protocol.ID(protocol.EventID, uint64(f.ev.ID)), body)) == nil
+	return o.Send(protocol.ID(protocol.EventID, uint64(f.ev.ID)), "", body) == nil
 }

@@ -28,8 +28,9 @@ type Options struct {
 	Destinations []Destination
 	// Paused keeps that a destination wants no more. It must not block for long.
 	Paused     func(name, why string)
-	Logger     *slog.Logger          // nil: discarded
-	Registerer prometheus.Registerer // nil: metrics are kept but not exported
+	Settled    func(d *pool.Delivery) // a delivery that is done, given up, or was tried in vain; it must not block. nil: nobody asks
+	Logger     *slog.Logger           // nil: discarded
+	Registerer prometheus.Registerer  // nil: metrics are kept but not exported
 }
 
 // Forwarder delivers to all destinations. Its methods may be called from any goroutine.
@@ -55,6 +56,9 @@ func New(o Options) (*Forwarder, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Settled == nil {
+		o.Settled = func(*pool.Delivery) {}
 	}
 	f := &Forwarder{o: o, log: o.Logger, wake: make(chan struct{}, 1), lines: map[string]*line{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -292,6 +296,9 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 		f.metrics.result(l.Name, "retry")
 		f.log.Info("delivery failed", "destination", l.Name, "event", it.Event, "attempt", it.Attempts, "result", r.Note)
 	}
+	if tried != nil {
+		f.o.Settled(tried)
+	}
 	if r.Verdict == Gone && f.o.Paused != nil {
 		f.o.Paused(l.Name, "the destination answered 410")
 	}
@@ -299,9 +306,12 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 		f.receipt(row)
 	}
 	f.mu.Lock()
-	if row != nil && !it.done {
-		it.done = true
-		l.drop(it)
+	if row != nil {
+		l.ended(row)
+		if !it.done {
+			it.done = true
+			l.drop(it)
+		}
 	}
 	f.free(l, it, retry)
 	next := f.start(l, time.Now())
@@ -348,6 +358,7 @@ func (f *Forwarder) receipt(row *pool.Delivery) {
 		f.metrics.result(row.Destination, "given_up")
 		f.log.Error("delivery given up", "destination", row.Destination, "event", row.Event, "attempts", row.Attempts)
 	}
+	f.o.Settled(row)
 }
 
 // giveUpOld gives up what has waited for too long, whatever its destination does.
@@ -364,6 +375,7 @@ func (f *Forwarder) giveUpOld(now time.Time) {
 			row := it.closed(pool.GivenUp, now)
 			it.done = true
 			l.drop(it)
+			l.ended(row)
 			f.wg.Go(func() { f.receipt(row) })
 		}
 	}
@@ -393,6 +405,8 @@ type Status struct {
 	Oldest, Since          time.Time // of the oldest row; of an outage. Zero: none
 	LastResult             string
 	LastAt                 time.Time
+	GaveUp                 int // deliveries given up since the last success
+	GaveUpAt               time.Time
 }
 
 // Status lists every destination, those that are gone with rows among them.
@@ -401,7 +415,7 @@ func (f *Forwarder) Status() []Status {
 	defer f.mu.Unlock()
 	out := make([]Status, 0, len(f.lines))
 	for _, l := range f.lines {
-		s := Status{Name: l.Name, Kind: l.Kind, State: l.state(), Why: l.why, Depth: len(l.rows), LastResult: l.last, LastAt: l.lastAt}
+		s := Status{Name: l.Name, Kind: l.Kind, State: l.state(), Why: l.why, Depth: len(l.rows), LastResult: l.last, LastAt: l.lastAt, GaveUp: l.gaveUp, GaveUpAt: l.gaveUpAt}
 		if l.down {
 			s.Since = l.downSince
 		}

@@ -58,6 +58,8 @@ type line struct {
 	streakOf  map[pool.ID]bool
 	last      string // newest result
 	lastAt    time.Time
+	gaveUp    int // deliveries that were given up since the last success
+	gaveUpAt  time.Time
 }
 
 func newLine(d Destination) *line {
@@ -256,6 +258,16 @@ func (l *line) later(it *item, r *Result, begun, ended time.Time) {
 	}
 	it.next = next
 	heap.Push(&l.retries, it)
+}
+
+// ended takes note of how a delivery has ended.
+func (l *line) ended(row *pool.Delivery) {
+	if row.State == pool.GivenUp {
+		l.gaveUp++
+		l.gaveUpAt = row.DoneAt
+		return
+	}
+	l.gaveUp = 0
 }
 
 // state is how the destination is, in a word.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+
+	"modemgate/protocol"
 )
 
 // Template renders an event as the operator wants it, for chat tools and legacy receivers.
@@ -24,7 +26,7 @@ type view struct {
 // ParseTemplate reads a body and a content type. It renders a sample to find what can't
 // work: a body that is no JSON where JSON is declared.
 func ParseTemplate(body, contentType, host string) (*Template, error) {
-	funcs := template.FuncMap{"json": toJSON}
+	funcs := protocol.TemplateFuncs()
 	t := &Template{host: host}
 	var err error
 	if t.body, err = template.New("body").Funcs(funcs).Parse(body); err != nil {
@@ -45,14 +47,6 @@ func ParseTemplate(body, contentType, host string) (*Template, error) {
 
 func trimName(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "template: "))
-}
-
-func toJSON(v any) (string, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return strings.TrimSuffix(buf.String(), "\n"), err
 }
 
 func isJSON(contentType string) bool {

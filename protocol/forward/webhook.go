@@ -3,18 +3,12 @@ package forward
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"modemgate/protocol"
@@ -45,38 +39,7 @@ type webhook struct {
 
 // NewWebhook makes a Sender.
 func NewWebhook(o WebhookOptions) Sender {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		return forbidden(address, o.Own)
-	}}
-	return &webhook{o: o, client: &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext: dialer.DialContext, DisableCompression: true, MaxIdleConnsPerHost: o.Workers, IdleConnTimeout: 90 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.CA},
-			ForceAttemptHTTP2: true,
-		},
-	}}
-}
-
-// errForbidden means that an address must not be called.
-var errForbidden = errors.New("the address is link-local or our own listener")
-
-// forbidden refuses link-local addresses and our own listeners, whatever name led there.
-func forbidden(address string, own []netip.AddrPort) error {
-	a, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	ip := a.Addr().Unmap()
-	if ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() {
-		return errForbidden
-	}
-	for _, o := range own {
-		if o.Port() == a.Port() && (o.Addr().Unmap() == ip || o.Addr().IsUnspecified() && ip.IsLoopback()) {
-			return errForbidden
-		}
-	}
-	return nil
+	return &webhook{o: o, client: protocol.NewClient(protocol.Dialer(o.Own), o.CA, o.Workers)}
 }
 
 // Send implements Sender.
@@ -108,7 +71,7 @@ func (w *webhook) Send(ctx context.Context, p *Parcel) Result {
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return Result{Verdict: Failed, Note: reason(err)}
+		return Result{Verdict: Failed, Note: protocol.Reason(err)}
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -120,7 +83,7 @@ func verdict(resp *http.Response, answer []byte, err error) Result {
 	r := Result{Verdict: Refused, Note: strconv.Itoa(resp.StatusCode), Answer: strings.ToValidUTF8(string(answer[:min(len(answer), keepAnswer)]), "�")}
 	switch code := resp.StatusCode; {
 	case err != nil:
-		r.Verdict, r.Note = Failed, r.Note+", then "+reason(err)
+		r.Verdict, r.Note = Failed, r.Note+", then "+protocol.Reason(err)
 	case code >= 200 && code < 300:
 		r.Verdict, r.Answer = Delivered, ""
 	case code == http.StatusGone:
@@ -136,35 +99,6 @@ func verdict(resp *http.Response, answer []byte, err error) Result {
 		}
 	}
 	return r
-}
-
-// reason says in few words why no answer came, without the URL: it may hold a secret.
-func reason(err error) string {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	case errors.Is(err, errForbidden):
-		return errForbidden.Error()
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "connection closed"
-	case errors.As(err, &dns):
-		return "name not found"
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "certificate not trusted"
-	}
-	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return "timeout"
-	}
-	return fmt.Sprintf("no answer (%T)", err)
 }
 
 // Close implements Sender.

@@ -34,7 +34,7 @@ func TestAdminLists(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, item := range doc.Paths.Map() {
-		if item.Get == nil || strings.Contains(path, "{") {
+		if item.Get == nil || strings.Contains(path, "{") || item.Get.Responses.Status(http.StatusOK).Value.Content["application/json"] == nil {
 			continue
 		}
 		body := g.admin(path)

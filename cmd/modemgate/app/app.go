@@ -20,6 +20,7 @@ import (
 	"modemgate/modem"
 	"modemgate/pool"
 	"modemgate/protocol"
+	"modemgate/protocol/alarm"
 	"modemgate/protocol/api"
 	"modemgate/protocol/forward"
 	"modemgate/store"
@@ -48,6 +49,7 @@ type App struct {
 	store    *store.Store
 	pool     *pool.Pool
 	forward  *forward.Forwarder
+	alarms   *alarm.Teller
 	rack     *modem.Rack
 	writer   *api.Writer
 	api      *api.Handler
@@ -55,8 +57,12 @@ type App struct {
 	servers  []*server
 	closing  []teardown
 
+	began    time.Time
+	sawModem time.Time // a modem that could receive; the watch's own
+
 	mu      sync.Mutex
 	config  *config.Config
+	refused string // why the newest configuration was; empty: it was taken
 	started bool
 	stopped bool
 	cancels []context.CancelFunc
@@ -79,7 +85,8 @@ func New(o Options) (_ *App, err error) {
 	if o.Sync == nil {
 		o.Sync = synchronised
 	}
-	a := &App{o: o, log: o.Logger, config: o.Config, registry: prometheus.NewRegistry(), broken: make(chan error, 4)}
+	a := &App{o: o, log: o.Logger, config: o.Config, registry: prometheus.NewRegistry(), broken: make(chan error, 4), began: time.Now()}
+	a.sawModem = a.began
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.unwind(context.Background()))
@@ -124,6 +131,12 @@ func (a *App) setup() error {
 	a.writer = &api.Writer{Host: c.Host, View: func(r *pool.Reservation) *pool.ReservationView { return a.pool.View(r) }}
 	if a.forward, err = forward.New(forward.Options{
 		Store: a.store, Encode: a.encode, Destinations: a.destinations(c), Logger: a.log, Registerer: a.registry,
+		Settled: func(d *pool.Delivery) {
+			if d.State == pool.GivenUp {
+				a.pool.GaveUp(d)
+			}
+			a.admin.DeliverySettled(d)
+		},
 		Paused: func(name, why string) {
 			if err := a.pool.SetDestination(pool.DestinationState{Name: name, Paused: true, Why: why, Since: time.Now().UTC()}, "modemgate"); err != nil {
 				a.log.Error("a pause was not kept", "destination", name, "error", err)
@@ -142,11 +155,21 @@ func (a *App) setup() error {
 	}); err != nil {
 		return err
 	}
+	a.alarms = alarm.New(alarm.Options{
+		Client: protocol.NewClient(protocol.Dialer(a.own()), nil, 1), Host: c.Host, Logger: a.log,
+		Calm: func() bool { return len(a.pool.Alarms()) == 0 && a.ready() == nil },
+	})
+	a.alarms.SetReceivers(c.Alarms)
+	a.pool.Subscribe(func(ev pool.Event, _ *pool.Message) {
+		if ev.Alarm != nil {
+			a.alarms.Tell(ev.Alarm)
+		}
+	})
 	networks := pool.LoadNetworks()
 	m := c.Modems
 	if a.rack, err = modem.New(modem.Options{
 		Ports: m.Ports, Ignore: m.Ignore, Rescan: m.Rescan, Baud: m.Baud, Sysfs: m.Sysfs, Sweep: m.Sweep, Health: m.Health,
-		Names: m.Names, LetRing: m.LetRing, Region: networks.Region, Sink: sink{a.pool}, Changed: changed(a.pool, a.counters),
+		Names: m.Names, LetRing: m.LetRing, Region: networks.Region, Sink: sink{a.pool}, Changed: a.modemChanged,
 		Logger: a.log, Registerer: a.registry,
 	}); err != nil {
 		return err
@@ -180,14 +203,19 @@ func (a *App) encode(ev *pool.Event, m *pool.Message) (string, []byte, error) {
 	return protocol.ID(protocol.EventID, uint64(ev.ID)), body, err
 }
 
-// destinations makes the senders of a configuration.
-func (a *App) destinations(c *config.Config) []forward.Destination {
-	var own []netip.AddrPort
+// own are our own listeners, which nothing of ours calls.
+func (a *App) own() (out []netip.AddrPort) {
 	for _, s := range a.servers {
 		if p, err := netip.ParseAddrPort(s.addr()); err == nil {
-			own = append(own, p)
+			out = append(out, p)
 		}
 	}
+	return out
+}
+
+// destinations makes the senders of a configuration.
+func (a *App) destinations(c *config.Config) []forward.Destination {
+	own := a.own()
 	var out []forward.Destination
 	for _, d := range c.Destinations {
 		out = append(out, forward.Destination{
@@ -236,6 +264,8 @@ func (a *App) Start() error {
 	a.started = true
 	a.goes("deliveries", func(ctx context.Context) error { a.forward.Run(ctx, grace); return nil })
 	a.goes("pool", a.pool.Run)
+	a.goes("alarms", func(ctx context.Context) error { a.alarms.Run(ctx); return nil })
+	a.goes("watch", a.watch)
 	for _, s := range a.servers {
 		a.onStop(s.name, s.stop)
 		a.wg.Go(func() {
@@ -319,14 +349,15 @@ func (a *App) Stop(ctx context.Context) error {
 	return err
 }
 
-// Reload takes a new configuration. One that needs a restart is refused whole, by name.
-func (a *App) Reload(c *config.Config) error {
+// reload takes a new configuration. One that needs a restart is refused whole, by name.
+func (a *App) reload(c *config.Config) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := restartNeeded(a.config, c); err != nil {
 		return err
 	}
 	a.forward.SetDestinations(a.destinations(c))
+	a.alarms.SetReceivers(c.Alarms)
 	a.api.SetApps(apps(c))
 	a.admin.SetToken(c.Admin.Token)
 	a.counters.apps(c.Pool.Apps)

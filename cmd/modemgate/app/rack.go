@@ -19,12 +19,11 @@ func (s sink) Call(c modem.Call) {
 	s.p.Ring(pool.Ringing{Slot: c.Slot, ICCID: c.ICCID, From: c.From, Started: c.Started, Ended: c.Ended, Rings: c.Rings})
 }
 
-// changed tells the pool how a modem is.
-func changed(p *pool.Pool, c *counters) func(modem.Status, bool) {
-	return func(s modem.Status, gone bool) {
-		c.slot(s.Slot)
-		p.ModemChanged(poolModem(s), s.HeardAt, s.Swept, gone)
-	}
+// modemChanged tells all who care how a modem is.
+func (a *App) modemChanged(s modem.Status, gone bool) {
+	a.counters.slot(s.Slot)
+	a.pool.ModemChanged(poolModem(s), s.HeardAt, s.Swept, gone)
+	a.admin.ModemChanged(s.Slot)
 }
 
 func poolModem(s modem.Status) pool.Modem {

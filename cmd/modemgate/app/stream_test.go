@@ -102,7 +102,9 @@ func TestEventStream(t *testing.T) {
 	g.rack.Modem(modem).Deliver(modems.SMS{From: "BANK", Text: "a stranger's"})
 	g.rack.Modem(modem).Deliver(modems.SMS{From: "SHOP", Text: "the holder's"})
 	g.rack.Modem(1 - modem).Deliver(modems.SMS{From: "BANK", Text: "nobody's"})
-	g.until("what the holder sees", func() bool { return strings.Contains(mine.kinds(), "holder") && strings.Contains(mine.kinds(), "nobody") })
+	g.until("what the holder sees", func() bool {
+		return strings.Contains(mine.kinds(), "holder") && strings.Contains(mine.kinds(), "nobody")
+	})
 	g.request(qaToken, "DELETE", "/v1/reservations/"+r.ID, "")
 	g.until("the end of the reservation", func() bool { return strings.Contains(mine.kinds(), "reservation.ended") })
 	g.until("what belongs to nobody", func() bool { return others.kinds() == "sms.received nobody's" })

@@ -116,11 +116,7 @@ func reload(ctx context.Context, a *app.App, path string, hup <-chan os.Signal, 
 			return
 		case <-hup:
 		}
-		c, err := config.Load(path)
-		if err == nil {
-			err = a.Reload(c)
-		}
-		if err != nil {
+		if err := a.ReloadFile(path); err != nil {
 			log.Error("the configuration was refused; the old one goes on", "error", err)
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 
 	"modemgate/pool"
 	"modemgate/protocol"
+	"modemgate/protocol/alarm"
 	"modemgate/protocol/forward"
 )
 
@@ -24,6 +25,7 @@ type Config struct {
 	Modems       Modems
 	Apps         []App
 	Destinations []Destination
+	Alarms       []alarm.Receiver
 	Pool         pool.Config
 	Warnings     []Fault
 }
@@ -151,6 +153,7 @@ func (l *loader) file(s *section, c *Config) {
 	l.destinations(s.tables("destination"), c)
 	l.routes(s.tables("route"), c)
 	l.apps(s.tables("app"), c)
-	s.later("own_number", "balance", "provider", "monitor", "retention", "backup", "alarm")
+	l.alarms(s.tables("alarm"), c)
+	s.later("own_number", "balance", "provider", "monitor", "retention", "backup")
 	s.done()
 }

@@ -65,7 +65,7 @@ func (l *loader) schedule(s *section) []time.Duration {
 
 func (l *loader) webhook(s *section, d *Destination) {
 	d.URL = s.text("url", "")
-	l.target(s, d.URL, s.flag("insecure", false))
+	l.target(s, "url", d.URL, s.flag("insecure", false))
 	for _, key := range []string{"secret", "old_secret"} {
 		text, given := l.secret(s, key)
 		if !given {
@@ -114,21 +114,21 @@ func (l *loader) webhook(s *section, d *Destination) {
 }
 
 // target checks a URL: https, or http to loopback and private addresses.
-func (l *loader) target(s *section, text string, insecure bool) {
+func (l *loader) target(s *section, key, text string, insecure bool) {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
-		s.fault("url", "is missing: write the URL that takes the events")
+		s.fault(key, "is missing: write the URL that takes the events")
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		s.fault("url", "must begin with https:// (or http:// to loopback and private addresses)")
+		s.fault(key, "must begin with https:// (or http:// to loopback and private addresses)")
 	case u.User != nil:
-		s.fault("url", "must hold no user or password: use headers with { file = \"...\" }")
+		s.fault(key, "must hold no user or password: use headers with { file = \"...\" }")
 	case u.Fragment != "":
-		s.fault("url", "must have no # part")
+		s.fault(key, "must have no # part")
 	case u.Scheme == "http" && !insecure && !private(u.Hostname()):
-		s.fault("url", "http:// beyond loopback and private addresses: use https://, or say insecure = true")
+		s.fault(key, "http:// beyond loopback and private addresses: use https://, or say insecure = true")
 	case linkLocal(u.Hostname()):
-		s.fault("url", "link-local addresses are never called")
+		s.fault(key, "link-local addresses are never called")
 	}
 }
 
