@@ -41,7 +41,11 @@ type Forwarder struct {
 	wake    chan struct{}
 	ctx     context.Context // of attempts
 	cancel  context.CancelFunc
-	wg      sync.WaitGroup
+	life    context.Context // of senders, which outlive the attempts
+	endLife context.CancelFunc
+
+	attempts sync.WaitGroup
+	wg       sync.WaitGroup // senders
 
 	mu      sync.Mutex
 	lines   map[string]*line
@@ -62,6 +66,7 @@ func New(o Options) (*Forwarder, error) {
 	}
 	f := &Forwarder{o: o, log: o.Logger, wake: make(chan struct{}, 1), lines: map[string]*line{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.life, f.endLife = context.WithCancel(context.Background())
 	var err error
 	if f.metrics, err = newMetrics(o.Registerer, f); err != nil {
 		return nil, err
@@ -83,11 +88,9 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 		here[d.Name] = true
 		f.metrics.begin(d.Name)
 		if l := f.lines[d.Name]; l != nil {
-			old := l.Sender
+			l.rest()
 			l.Destination, l.gone = d, false
-			if old != nil && old != d.Sender {
-				old.Close()
-			}
+			f.keep(l)
 			continue
 		}
 		l := newLine(d)
@@ -96,6 +99,7 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 		}
 		f.load(l)
 		f.lines[d.Name] = l
+		f.keep(l)
 	}
 	for _, name := range f.o.Store.OutboxNames() {
 		if !here[name] && f.lines[name] == nil {
@@ -108,9 +112,21 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 	for name, l := range f.lines {
 		if !here[name] {
 			l.gone = true
+			l.rest()
 		}
 	}
 	f.kick()
+}
+
+// keep runs a line's sender while the forwarder runs. Called with the lock held.
+func (f *Forwarder) keep(l *line) {
+	if !f.open || f.closing || l.gone || l.Sender == nil || l.stop != nil {
+		return
+	}
+	ctx, stop := context.WithCancel(f.life)
+	l.stop = stop
+	sender := l.Sender
+	f.wg.Go(func() { sender.Run(ctx) })
 }
 
 // load takes what the store has for a line; all of it is due.
@@ -151,7 +167,7 @@ func (f *Forwarder) start(l *line, now time.Time) time.Time {
 		if retry {
 			l.retrying++
 		}
-		f.wg.Go(func() { f.attempt(l, it, retry) })
+		f.attempts.Go(func() { f.attempt(l, it, retry) })
 	}
 	return time.Time{}
 }
@@ -167,6 +183,9 @@ func (f *Forwarder) kick() {
 func (f *Forwarder) Run(ctx context.Context, grace time.Duration) {
 	f.mu.Lock()
 	f.open = true
+	for _, l := range f.lines {
+		f.keep(l)
+	}
 	f.mu.Unlock()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -200,16 +219,11 @@ func (f *Forwarder) Run(ctx context.Context, grace time.Duration) {
 	f.closing = true
 	f.mu.Unlock()
 	stop := time.AfterFunc(grace, f.cancel)
-	f.wg.Wait()
+	f.attempts.Wait()
 	stop.Stop()
 	f.cancel()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, l := range f.lines {
-		if l.Sender != nil {
-			l.Sender.Close()
-		}
-	}
+	f.endLife()
+	f.wg.Wait()
 }
 
 // attempt tries one delivery once and sees to what follows.
@@ -232,6 +246,8 @@ func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 			p.SIM = job.Message.SIM
 		} else if job.What.Call != nil {
 			p.SIM = job.What.Call.SIM
+		} else if job.What.Modem != nil {
+			p.SIM = job.What.Modem.SIM
 		}
 		if p.ID, p.Body, err = f.o.Encode(&job.What, job.Message); err != nil {
 			r = Result{Verdict: Permanent, Note: "the event can't be written"}
@@ -376,7 +392,7 @@ func (f *Forwarder) giveUpOld(now time.Time) {
 			it.done = true
 			l.drop(it)
 			l.ended(row)
-			f.wg.Go(func() { f.receipt(row) })
+			f.attempts.Go(func() { f.receipt(row) })
 		}
 	}
 }

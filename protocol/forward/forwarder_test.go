@@ -100,7 +100,7 @@ func (s *script) Send(ctx context.Context, p *Parcel) Result {
 	return r
 }
 
-func (s *script) Close() {}
+func (s *script) Run(ctx context.Context) { <-ctx.Done() }
 
 func (s *script) of(event pool.ID) (out []try) {
 	s.mu.Lock()

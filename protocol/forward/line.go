@@ -2,6 +2,7 @@ package forward
 
 import (
 	"container/heap"
+	"context"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -36,7 +37,8 @@ type item struct {
 // line is everything that waits for one destination. Guarded by Forwarder.mu.
 type line struct {
 	Destination
-	gone   bool // no longer configured; rows are held
+	gone   bool               // no longer configured; rows are held
+	stop   context.CancelFunc // of its sender; nil: it does not run
 	paused bool
 	why    string
 
@@ -268,6 +270,14 @@ func (l *line) ended(row *pool.Delivery) {
 		return
 	}
 	l.gaveUp = 0
+}
+
+// rest ends its sender.
+func (l *line) rest() {
+	if l.stop != nil {
+		l.stop()
+		l.stop = nil
+	}
 }
 
 // state is how the destination is, in a word.

@@ -38,10 +38,12 @@ type Result struct {
 }
 
 // Sender is one destination. Send tries once, within the context's time; it is called
-// by several goroutines at once. Close frees what it holds.
+// by several goroutines at once, also before Run and after its end. Run is called once;
+// it holds what is kept between attempts, such as a connection, and returns when ctx ends
+// and all of that is let go.
 type Sender interface {
 	Send(ctx context.Context, p *Parcel) Result
-	Close()
+	Run(ctx context.Context)
 }
 
 // Destination is one of the operator's systems with its schedule.

@@ -78,17 +78,25 @@ func (t *Template) execute(v view) (body []byte, kind string, err error) {
 	return b.Bytes(), k.String(), nil
 }
 
-// render makes the body of one parcel.
-func (t *Template) render(p *Parcel) (body []byte, kind string, err error) {
+// view is a parcel as a template sees it.
+func (p *Parcel) view(host string) (view, error) {
 	var ev struct {
 		Type, ID, Timestamp string
 		Data                map[string]any
 	}
 	if err := json.Unmarshal(p.Body, &ev); err != nil {
-		return nil, "", errors.New("the event is not as expected")
+		return view{}, errors.New("the event is not as expected")
 	}
-	body, kind, err = t.execute(view{Type: ev.Type, ID: ev.ID, Timestamp: ev.Timestamp, Host: t.host, Sim: p.SIM, Data: ev.Data})
+	return view{Type: ev.Type, ID: ev.ID, Timestamp: ev.Timestamp, Host: host, Sim: p.SIM, Data: ev.Data}, nil
+}
+
+// render makes the body of one parcel.
+func (t *Template) render(p *Parcel) (body []byte, kind string, err error) {
+	v, err := p.view(t.host)
 	if err != nil {
+		return nil, "", err
+	}
+	if body, kind, err = t.execute(v); err != nil {
 		return nil, "", fmt.Errorf("%T", err) // its words may quote the text
 	}
 	if isJSON(kind) && !json.Valid(body) {

@@ -101,5 +101,8 @@ func verdict(resp *http.Response, answer []byte, err error) Result {
 	return r
 }
 
-// Close implements Sender.
-func (w *webhook) Close() { w.client.CloseIdleConnections() }
+// Run implements Sender: it lets idle connections go at the end.
+func (w *webhook) Run(ctx context.Context) {
+	<-ctx.Done()
+	w.client.CloseIdleConnections()
+}

@@ -215,16 +215,54 @@ func (a *App) own() (out []netip.AddrPort) {
 
 // destinations makes the senders of a configuration.
 func (a *App) destinations(c *config.Config) []forward.Destination {
-	own := a.own()
 	var out []forward.Destination
-	for _, d := range c.Destinations {
+	for i := range c.Destinations {
+		d := &c.Destinations[i]
 		out = append(out, forward.Destination{
 			Name: d.Name, Kind: d.Kind, Timeout: d.Timeout, Workers: d.Workers, Retry: d.Retry, GiveUpAfter: d.GiveUpAfter, BacklogRate: d.BacklogRate,
-			Sender: forward.NewWebhook(forward.WebhookOptions{
-				URL: d.URL, Keys: d.Keys, Headers: d.Headers, Template: d.Template, CA: d.CA, UserAgent: "modemgate/" + a.o.Version,
-				Workers: d.Workers, Own: own,
-			}),
+			Sender: a.sender(c, d),
 		})
+	}
+	return out
+}
+
+func (a *App) sender(c *config.Config, d *config.Destination) forward.Sender {
+	switch {
+	case d.MQTT != nil:
+		o := forward.MQTTOptions{
+			Broker: d.MQTT.Broker, Username: d.MQTT.Username, Password: d.MQTT.Password, Topic: d.MQTT.Topic, Name: d.Name, Host: c.Host,
+			Timeout: d.Timeout, CA: d.CA, Own: a.own(),
+		}
+		if d.MQTT.Discovery {
+			o.Discovery = a.cards
+		}
+		return forward.NewMQTT(o)
+	case d.Email != nil:
+		m := d.Email
+		return forward.NewEmail(forward.EmailOptions{
+			Server: m.Server, Port: m.Port, TLS: m.TLS, Plain: m.Plain, Username: m.Username, Password: m.Password, From: m.From, To: m.To,
+			Subject: m.Subject, Host: c.Host, CA: d.CA, Own: a.own(),
+		})
+	}
+	return forward.NewWebhook(forward.WebhookOptions{
+		URL: d.URL, Keys: d.Keys, Headers: d.Headers, Template: d.Template, CA: d.CA, UserAgent: "modemgate/" + a.o.Version, Workers: d.Workers, Own: a.own(),
+	})
+}
+
+// cards are those that Home Assistant is told of.
+func (a *App) cards() []forward.Card {
+	modems := map[string]*pool.ModemRow{}
+	rows := a.pool.Modems()
+	for i := range rows {
+		modems[rows[i].Slot] = &rows[i]
+	}
+	var out []forward.Card
+	for _, s := range a.pool.SIMs() {
+		c := forward.Card{ICCID: s.ICCID, Name: s.SIM}
+		if m := modems[s.Slot]; m != nil && s.Slot != "" {
+			c.State, c.SignalDBm, c.Manufacturer, c.Model = m.State, m.SignalDBm, m.Manufacturer, m.Model
+		}
+		out = append(out, c)
 	}
 	return out
 }

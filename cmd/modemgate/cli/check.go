@@ -43,6 +43,9 @@ func describe(e *env, c *config.Config) error {
 		}
 		fmt.Fprintf(&b, "route %s: to %s\n", r.Name, to)
 	}
+	if n := len(c.Alarms); n > 0 {
+		fmt.Fprintf(&b, "receivers of alarms: %d\n", n)
+	}
 	for _, a := range c.Apps {
 		fmt.Fprintf(&b, "app %s: may %s, %d reservations of at most %v\n", a.Name, join(a.Scopes), a.MaxReservations, a.MaxTTL)
 	}

@@ -68,6 +68,8 @@ type Destination struct {
 	Template    *forward.Template
 	Headers     map[string]string
 	CA          *x509.CertPool
+	MQTT        *MQTT  // nil unless it is of that kind
+	Email       *Email // likewise
 	Timeout     time.Duration
 	Workers     int
 	Retry       []time.Duration

@@ -31,9 +31,15 @@ const (
 	goodHook = "[[destination]]\nname = \"crm\"\nurl = \"https://crm.example/hook\"\nsecret_file = \"DIR/hook.whsec\"\n"
 )
 
+const (
+	goodBus   = "[[destination]]\nname = \"bus\"\nkind = \"mqtt\"\nbroker = \"mqtts://broker.example:8883\"\nusername = \"rack\"\npassword_file = \"DIR/app.token\"\n"
+	goodMail  = "[[destination]]\nname = \"duty\"\nkind = \"email\"\nsmtp = \"smtp://mail.example:587\"\nfrom = \"rack@example.com\"\nto = [\"duty@example.com\"]\n"
+	goodAlarm = "[[alarm]]\nurl = \"https://ops.example/\"\ndead_man_url = \"https://watch.example/1\"\n"
+)
+
 func TestGood(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", goodApp, goodHook, goodApp + goodHook + "[[route]]\nname = \"all\"\nto = [\"crm\"]\nhours = \"Mon-Fri 08:00-18:00 Europe/Berlin\"\n"} {
+	for _, text := range []string{"", goodApp, goodHook, goodBus, goodMail, goodAlarm, goodApp + goodHook + "[[route]]\nname = \"all\"\nto = [\"crm\"]\nhours = \"Mon-Fri 08:00-18:00 Europe/Berlin\"\n"} {
 		if _, err := load(t, text); err != nil {
 			t.Errorf("%v in\n%s", err, text)
 		}
@@ -70,7 +76,22 @@ func TestFaults(t *testing.T) {
 		{goodHook + "[[route]]\nname = \"a\"\nto = [\"crm\"]\ntext = \"(\"", []string{":8:", "text"}},
 		{goodHook + "[[route]]\nname = \"a\"\nto = [\"crm\"]\nhours = \"sometimes\"", []string{":8:", "hours"}},
 		{"[[monitor]]\nname = \"m\"", []string{":1:", "monitor", "not in this version"}},
-		{"[[destination]]\nname = \"bus\"\nkind = \"mqtt\"", []string{":3:", "kind", "not in this version"}},
+		{"[[destination]]\nname = \"bus\"\nkind = \"mqtt\"", []string{":1:", "broker", "missing"}},
+		{"[[destination]]\nname = \"bus\"\nkind = \"fax\"", []string{":3:", "kind", "mqtt"}},
+		{strings.Replace(goodBus, "mqtts", "mqtt", 1), []string{":4:", "broker", "insecure"}},
+		{strings.Replace(goodBus, "mqtts://", "mqtts://me:pw@", 1), []string{":4:", "broker", "password_file"}},
+		{strings.Replace(goodBus, "mqtts", "https", 1), []string{":4:", "broker", "mqtts://"}},
+		{goodBus + "topic = \"a/{{.Nope}}\"\n", []string{":7:", "topic"}},
+		{goodBus + "discovery = true\ntopic = \"a/{{.Data.from}}\"\n", []string{":8:", "topic", "discovery"}},
+		{goodBus + "url = \"https://x.example\"\n", []string{":7:", "url", "unknown key"}},
+		{strings.Replace(goodMail, "smtp://", "", 1), []string{":4:", "smtp", "smtps://"}},
+		{strings.Replace(goodMail, "rack@example.com", "rack", 1), []string{":5:", "from", "rack"}},
+		{strings.Replace(goodMail, "[\"duty@example.com\"]", "[]", 1), []string{":6:", "to"}},
+		{goodMail + "username = \"u\"\n", []string{":7:", "username", "password_file"}},
+		{goodMail + "subject = \"{{.Nope}}\"\n", []string{":7:", "subject"}},
+		{"[[alarm]]\nbody = \"x\"", []string{":1:", "url", "dead_man_url"}},
+		{strings.Replace(goodAlarm, "https", "http", 1), []string{":2:", "url", "https://"}},
+		{goodAlarm + "body = \"{{.Nope}}\"\n", []string{":4:", "body"}},
 		{"[modems]\nreceive = \"direct\"", []string{":2:", "receive", "not in this version"}},
 		{"[[sim]]\niccid = \"12\"", []string{":2:", "iccid"}},
 	} {

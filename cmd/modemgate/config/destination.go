@@ -33,11 +33,13 @@ func (l *loader) destinations(list []*section, c *Config) {
 		switch d.Kind {
 		case "webhook":
 			l.webhook(s, &d)
-		case "mqtt", "email":
-			s.fault("kind", "%q is not in this version: take it out", d.Kind)
-			continue // its other keys are those of its kind
+		case "mqtt":
+			l.mqtt(s, &d)
+		case "email":
+			l.email(s, &d)
 		default:
-			s.fault("kind", `must be "webhook"`)
+			s.fault("kind", `must be "webhook", "mqtt" or "email"`)
+			continue // its other keys are those of its kind
 		}
 		s.done()
 		c.Destinations = append(c.Destinations, d)
@@ -104,13 +106,21 @@ func (l *loader) webhook(s *section, d *Destination) {
 		s.fault("format", `must be "event" or "template"`)
 	}
 	d.Headers = l.headers(s)
-	if file := s.text("ca_file", ""); file != "" {
-		pem, err := os.ReadFile(file)
-		d.CA = x509.NewCertPool()
-		if err != nil || !d.CA.AppendCertsFromPEM(pem) {
-			s.fault("ca_file", "%s can't be read as certificates in PEM", file)
-		}
+	d.CA = l.roots(s)
+}
+
+// roots reads the operator's own root certificates; nil: the system's count.
+func (l *loader) roots(s *section) *x509.CertPool {
+	file := s.text("ca_file", "")
+	if file == "" {
+		return nil
 	}
+	pem, err := os.ReadFile(file)
+	roots := x509.NewCertPool()
+	if err != nil || !roots.AppendCertsFromPEM(pem) {
+		s.fault("ca_file", "%s can't be read as certificates in PEM", file)
+	}
+	return roots
 }
 
 // target checks a URL: https, or http to loopback and private addresses.
