@@ -207,6 +207,7 @@ func (b *broker) sender(t *testing.T) Sender {
 type mailServer struct {
 	common
 	server *smtp.Server
+	line   net.Listener
 	done   chan struct{}
 	mails  []string
 	rcpt   error // to every recipient
@@ -224,16 +225,17 @@ func (s *mailServer) start(t *testing.T) {
 	s.server.Domain = "test"
 	s.server.AllowInsecureAuth = true
 	s.server.ErrorLog = quiet{}
-	l := s.listen(t)
+	s.line = s.listen(t)
 	s.done = make(chan struct{})
 	go func() {
 		defer close(s.done)
-		_ = s.server.Serve(l) // ends with stop
+		_ = s.server.Serve(s.line) // ends with stop
 	}()
 }
 
 func (s *mailServer) stop(*testing.T) {
-	_ = s.server.Close() // once more at the test's end
+	_ = s.line.Close() // the server may not have it yet
+	_ = s.server.Close()
 	<-s.done
 }
 
