@@ -19,7 +19,10 @@ func (h *Handler) endpoints() map[string]func(*exchange) (any, error) {
 		"GET /api/v1/sims":                        sims,
 		"GET /api/v1/sims/{iccid}":                oneSIM,
 		"PATCH /api/v1/sims/{iccid}":              patchSIM,
+		"DELETE /api/v1/sims/{iccid}":             forgetSIM,
 		"GET /api/v1/messages":                    messages,
+		"DELETE /api/v1/messages":                 forgetNumber,
+		"POST /api/v1/routes/try":                 tryRoutes,
 		"GET /api/v1/messages/{id}":               oneMessage,
 		"POST /api/v1/messages/{id}/resend":       resendOne,
 		"POST /api/v1/messages/resend":            resendMany,
@@ -38,7 +41,9 @@ func (h *Handler) endpoints() map[string]func(*exchange) (any, error) {
 // streamed are the endpoints that write their answer bit by bit.
 func (h *Handler) streamed() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET /api/v1/events": h.events,
+		"GET /api/v1/events":          h.events,
+		"GET /api/v1/messages/export": h.exportMessages,
+		"GET /api/v1/audit/export":    h.exportAudit,
 	}
 }
 
@@ -141,6 +146,30 @@ func patchSIM(x *exchange) (any, error) {
 	row := simRow(s)
 	x.h.streams.tell("sim", func() any { return row })
 	return row, nil
+}
+
+// Forgotten says what was done.
+type Forgotten struct {
+	Erased  int `json:"erased"`
+	Waiting int `json:"waiting"`
+}
+
+func forgetSIM(x *exchange) (any, error) {
+	return Forgotten{Erased: 1}, x.h.o.Pool.ForgetSIM(x.r.PathValue("iccid"))
+}
+
+func forgetNumber(x *exchange) (any, error) {
+	p, err := x.page("number", "why")
+	if err != nil {
+		return nil, err
+	}
+	if p.filter.Get("why") == "" {
+		return nil, &protocol.Invalid{Name: "why", Why: "is missing: it goes into the audit log"}
+	}
+	f, err := x.h.o.Pool.ForgetNumber(p.filter.Get("number"), p.filter.Get("why"), func(event pool.ID) bool {
+		return slices.ContainsFunc(x.h.o.Store.Deliveries(event), func(d pool.Delivery) bool { return d.State == pool.Pending })
+	})
+	return Forgotten(f), err
 }
 
 func messages(x *exchange) (any, error) {
@@ -467,7 +496,7 @@ func auditLog(x *exchange) (any, error) {
 			out.Next = &next
 			return false
 		}
-		out.Items = append(out.Items, AuditRow{seq, protocol.Time(a.At), a.Who, a.What, protocol.Optional(a.Subject), protocol.Optional(a.Why), hash})
+		out.Items = append(out.Items, auditRow(seq, a, hash))
 		return true
 	})
 	return out, nil

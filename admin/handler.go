@@ -36,6 +36,7 @@ type Store interface {
 	Deliveries(event pool.ID) []pool.Delivery
 	AllDeliveries(after pool.ID, yield func(pool.Delivery) bool)
 	Audit(after uint64, yield func(seq uint64, a pool.Audit, hash string) bool)
+	AuditAscending(yield func(seq uint64, a pool.Audit, hash string) bool)
 	Bytes() int64
 }
 

@@ -13,14 +13,18 @@ type Hours struct {
 	days     [7]bool // by time.Weekday
 	from, to int     // minutes of the day
 	zone     *time.Location
+	text     string
 }
+
+// String is the window as it was written.
+func (h *Hours) String() string { return h.text }
 
 var weekdays = [...]string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
 
 // ParseHours reads "[DAY[-DAY][,...]] HH:MM-HH:MM [ZONE]"; without days every day,
 // without a zone UTC.
 func ParseHours(text string) (*Hours, error) {
-	h := &Hours{zone: time.UTC}
+	h := &Hours{zone: time.UTC, text: text}
 	fields := strings.Fields(text)
 	if len(fields) > 0 && !strings.Contains(fields[0], ":") {
 		if err := h.parseDays(fields[0]); err != nil {

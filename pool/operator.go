@@ -112,6 +112,9 @@ func (p *Pool) find(name string) *sim {
 	return nil
 }
 
+// iccidForm is an ICCID as ITU-T E.118 has it, with or without its check digit.
+var iccidForm = regexp.MustCompile(`^89[0-9]{16,18}$`)
+
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{4,14}$`)
 
 // IsNumber says whether a text is a phone number as the wire has it.
@@ -122,6 +125,9 @@ func IsNumber(text string) bool { return e164.MatchString(text) }
 func (p *Pool) SetSIM(iccid string, f SIMFacts) (*SIMRow, error) {
 	p.mu.Lock()
 	s := p.find(iccid)
+	if s == nil && iccidForm.MatchString(iccid) {
+		s = p.simOf(iccid) // one that has not come yet
+	}
 	if s == nil {
 		p.mu.Unlock()
 		return nil, refuse(NotFound, "no card is known by this ICCID")

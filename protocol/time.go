@@ -15,6 +15,9 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return time.Time(t).UTC().AppendFormat(make([]byte, 0, len(timeForm)+2), `"`+timeForm+`"`), nil
 }
 
+// String is the time as the wire has it.
+func (t Time) String() string { return time.Time(t).UTC().Format(timeForm) }
+
 // UnmarshalJSON reads any RFC 3339 time with a zone.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if len(b) < 2 || b[0] != '"' {

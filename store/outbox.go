@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/hex"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -207,36 +206,4 @@ func (s *Store) AllDeliveries(after pool.ID, yield func(pool.Delivery) bool) {
 			}
 		}
 	}
-}
-
-// AuditRow is one entry of the audit log.
-type AuditRow struct {
-	Seq uint64
-	pool.Audit
-	Hash string
-}
-
-// Audit walks the audit log, newest first, from after on (exclusive; 0: from the
-// newest), until yield returns false.
-func (s *Store) Audit(after uint64, yield func(AuditRow) bool) {
-	walk(s, audit, pool.ID(after), false, func(e *chained) bool { return yield(AuditRow{e.Seq, e.Audit, e.Hash}) })
-}
-
-// loadAudit finds the head of the chain.
-func (s *Store) loadAudit(tx *bolt.Tx) error {
-	k, v := tx.Bucket([]byte(audit)).Cursor().Last()
-	if k == nil {
-		return nil
-	}
-	var e chained
-	if err := unseal(audit, k, v, &e); err != nil {
-		return err
-	}
-	head, err := hex.DecodeString(e.Hash)
-	if err != nil {
-		return damaged(audit, k, "no hash")
-	}
-	s.seq = e.Seq
-	copy(s.head[:], head)
-	return nil
 }

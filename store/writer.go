@@ -3,9 +3,6 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -167,29 +164,4 @@ func (w *writer) write(r *record) error {
 		b.FillPercent = ordered
 	}
 	return b.Put(r.key, r.value)
-}
-
-// chained is an audit entry as it is kept: each hash covers the entry and the hash before.
-type chained struct {
-	Seq uint64 `json:"seq"`
-	pool.Audit
-	Hash string `json:"hash"`
-}
-
-func (w *writer) chain(a *pool.Audit) error {
-	w.seq++
-	e := chained{Seq: w.seq, Audit: *a}
-	e.At = e.At.UTC().Truncate(time.Millisecond)
-	text, err := json.Marshal(&e)
-	if err != nil {
-		return err
-	}
-	w.head = sha256.Sum256(append(w.head[:], text...))
-	e.Hash = hex.EncodeToString(w.head[:])
-	key := idKey(w.seq)
-	value, err := seal(audit, key, &e)
-	if err != nil {
-		return err
-	}
-	return w.write(&record{audit, key, value})
 }

@@ -60,14 +60,15 @@ type App struct {
 	began    time.Time
 	sawModem time.Time // a modem that could receive; the watch's own
 
-	mu      sync.Mutex
-	config  *config.Config
-	refused string // why the newest configuration was; empty: it was taken
-	started bool
-	stopped bool
-	cancels []context.CancelFunc
-	wg      sync.WaitGroup
-	broken  chan error
+	mu          sync.Mutex
+	config      *config.Config
+	auditBroken bool
+	refused     string // why the newest configuration was; empty: it was taken
+	started     bool
+	stopped     bool
+	cancels     []context.CancelFunc
+	wg          sync.WaitGroup
+	broken      chan error
 }
 
 // teardown is a step of the stop, run last to first.
@@ -304,6 +305,7 @@ func (a *App) Start() error {
 	a.goes("pool", a.pool.Run)
 	a.goes("alarms", func(ctx context.Context) error { a.alarms.Run(ctx); return nil })
 	a.goes("watch", a.watch)
+	a.goes("daily work", a.daily)
 	for _, s := range a.servers {
 		a.onStop(s.name, s.stop)
 		a.wg.Go(func() {

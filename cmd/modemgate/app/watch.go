@@ -59,6 +59,7 @@ func (a *App) conditions(now time.Time) []pool.Condition {
 	}
 	a.storeConditions(add)
 	a.modemConditions(now, add)
+	a.auditCondition(add)
 	for _, slots := range a.pool.Duplicates() {
 		add(pool.DuplicateNumbers, strings.Join(slots, " "), "the cards in %s claim one number: set the right one with modemgate sims set", strings.Join(slots, " and "))
 	}

@@ -30,3 +30,7 @@ type adminStore struct{ *store.Store }
 func (s adminStore) Audit(after uint64, yield func(uint64, pool.Audit, string) bool) {
 	s.Store.Audit(after, func(row store.AuditRow) bool { return yield(row.Seq, row.Audit, row.Hash) })
 }
+
+func (s adminStore) AuditAscending(yield func(uint64, pool.Audit, string) bool) {
+	s.Store.AuditAscending(func(row store.AuditRow) bool { return yield(row.Seq, row.Audit, row.Hash) })
+}

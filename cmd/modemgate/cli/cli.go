@@ -64,10 +64,11 @@ var errUsage = errors.New("wrong usage")
 func commands() []command {
 	return []command{
 		runCommand(), demoCommand(), checkCommand(), probeCommand(), statusCommand(),
-		simsList(), simsWhy(), simsSet(),
-		messagesList(), messagesShow(), messagesTail(), messagesResend(),
+		simsList(), simsWhy(), simsSet(), simsImport(), simsExport(), simsForget(),
+		messagesList(), messagesShow(), messagesTail(), messagesResend(), messagesExport(), messagesForget(),
 		reservationsList(), reservationsEnd(),
 		destinationsList(), destinationsTest(), destinationsPause(), destinationsResume(),
+		routesTry(), auditList(), auditVerify(), auditExport(),
 		decodePDU(), decodeAT(), tokenCommand(), versionCommand(),
 	}
 }

@@ -27,7 +27,11 @@ type client struct {
 
 // ask adds the flags of commands that ask the daemon.
 func (e *env) ask() func() (*client, error) {
-	config := e.configFlag()
+	return e.askWith(e.configFlag())
+}
+
+// askWith is ask for a command that has the flag -config already.
+func (e *env) askWith(config *string) func() (*client, error) {
 	socket := e.flags.String("socket", "", "control socket `path` (default: that of the configuration's data_dir)")
 	return func() (*client, error) {
 		path := *socket
@@ -74,23 +78,28 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 		return &failure{what: "asking the daemon", err: err}
 	}
 	if resp.StatusCode >= 400 {
-		var p protocol.Problem
-		if json.Unmarshal(text, &p) != nil {
-			return &failure{what: "the daemon answered " + resp.Status}
-		}
-		f := &failure{what: p.Title}
-		if p.Detail != nil {
-			f.what += ": " + *p.Detail
-		}
-		if p.Try != nil && p.Code != "not_found" && p.Code != "conflict" {
-			f.try = *p.Try
-		}
-		return f
+		return refusal(resp.Status, text)
 	}
 	if out == nil {
 		return nil
 	}
 	return json.Unmarshal(text, out)
+}
+
+// refusal is a problem as a person reads it.
+func refusal(status string, text []byte) error {
+	var p protocol.Problem
+	if json.Unmarshal(text, &p) != nil {
+		return &failure{what: "the daemon answered " + status}
+	}
+	f := &failure{what: p.Title}
+	if p.Detail != nil {
+		f.what += ": " + *p.Detail
+	}
+	if p.Try != nil && p.Code != "not_found" && p.Code != "conflict" {
+		f.try = *p.Try
+	}
+	return f
 }
 
 func (c *client) unreachable(err error) error {
@@ -104,6 +113,30 @@ func (c *client) unreachable(err error) error {
 		return &failure{what: "this user may not ask the daemon", try: "sudo, or a user of the group modemgate"}
 	}
 	return &failure{what: "asking the daemon", err: err}
+}
+
+// stream copies an answer of any length, for as long as it takes.
+func (c *client) stream(ctx context.Context, path string, to io.Writer) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://modemgate"+path, nil)
+	if err != nil {
+		return err
+	}
+	patient := *c.http
+	patient.Timeout = 0
+	resp, err := patient.Do(req)
+	if err != nil {
+		return c.unreachable(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 400 {
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return &failure{what: "asking the daemon", err: err}
+		}
+		return refusal(resp.Status, text)
+	}
+	_, err = io.Copy(to, resp.Body)
+	return err
 }
 
 // pages reads all pages of a list, up to most rows; 0: all.
