@@ -266,6 +266,21 @@ func (s *sim) index(m MessageIndex) {
 	s.lastSeen[m.App] = time.UnixMilli(m.CompletedAt).UTC()
 }
 
+// Trim forgets messages before one that is the oldest the store has.
+func (p *Pool) Trim(oldest ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.sims {
+		n := 0
+		for n < len(s.messages) && s.messages[n].ID < oldest {
+			n++
+		}
+		if n > 0 {
+			s.messages = append([]MessageIndex(nil), s.messages[n:]...)
+		}
+	}
+}
+
 func (p *Pool) deliver(jobs []Job) {
 	if p.o.Deliver != nil && len(jobs) > 0 {
 		p.o.Deliver(jobs)

@@ -23,6 +23,7 @@ const (
 type submission struct {
 	records []record
 	audit   []pool.Audit
+	apply   func(w *writer) error // what depends on what is there; nil: nothing does
 	lastID  uint64
 	done    func(error)
 }
@@ -37,6 +38,11 @@ type record struct {
 func (s *Store) Submit(c *pool.Change, done func(error)) {
 	sub, err := encode(c)
 	sub.done = done
+	s.enqueue(sub, err)
+}
+
+// enqueue queues a submission; with err, which is of its making, the store fails.
+func (s *Store) enqueue(sub *submission, err error) {
 	s.mu.Lock()
 	if err != nil && s.err == nil {
 		s.failLocked(err) // later changes may build on this one, so none may follow it
@@ -52,7 +58,7 @@ func (s *Store) Submit(c *pool.Change, done func(error)) {
 	s.mu.Unlock()
 	if err != nil {
 		// Not from here: the caller may hold what done needs.
-		go done(err)
+		go sub.done(err)
 		return
 	}
 	s.signal()
@@ -112,13 +118,12 @@ func (s *Store) commit(batch []*submission) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	records, entries, lastID := 0, 0, s.tally.LastID
+	empty, lastID := true, s.tally.LastID
 	for _, sub := range batch {
-		records += len(sub.records)
-		entries += len(sub.audit)
+		empty = empty && len(sub.records)+len(sub.audit) == 0 && sub.apply == nil
 		lastID = max(lastID, sub.lastID)
 	}
-	if records+entries == 0 {
+	if empty {
 		return nil // barriers alone: what was before them is on disk
 	}
 	began := time.Now()

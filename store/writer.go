@@ -129,7 +129,21 @@ type writer struct {
 	moves []move
 }
 
+// put writes v.
+func (w *writer) put(b bucket, key []byte, v any) error {
+	value, err := seal(b, key, v)
+	if err != nil {
+		return err
+	}
+	return w.write(&record{b, key, value})
+}
+
 func (w *writer) apply(sub *submission) error {
+	if sub.apply != nil {
+		if err := sub.apply(w); err != nil {
+			return err
+		}
+	}
 	for i := range sub.records {
 		if err := w.write(&sub.records[i]); err != nil {
 			return err

@@ -305,7 +305,7 @@ func (a *App) Start() error {
 	a.goes("pool", a.pool.Run)
 	a.goes("alarms", func(ctx context.Context) error { a.alarms.Run(ctx); return nil })
 	a.goes("watch", a.watch)
-	a.goes("daily work", a.daily)
+	a.goes("chores", a.chores)
 	for _, s := range a.servers {
 		a.onStop(s.name, s.stop)
 		a.wg.Go(func() {

@@ -13,6 +13,7 @@ import (
 	"modemgate/protocol"
 	"modemgate/protocol/alarm"
 	"modemgate/protocol/forward"
+	"modemgate/store"
 )
 
 // Config is a file that has no faults.
@@ -26,6 +27,7 @@ type Config struct {
 	Apps         []App
 	Destinations []Destination
 	Alarms       []alarm.Receiver
+	Retention    store.Limits
 	Pool         pool.Config
 	Warnings     []Fault
 }
@@ -156,6 +158,7 @@ func (l *loader) file(s *section, c *Config) {
 	l.routes(s.tables("route"), c)
 	l.apps(s.tables("app"), c)
 	l.alarms(s.tables("alarm"), c)
-	s.later("own_number", "balance", "provider", "monitor", "retention", "backup")
+	l.retention(s.sub("retention"), c)
+	s.later("own_number", "balance", "provider", "monitor", "backup")
 	s.done()
 }

@@ -89,6 +89,8 @@ func TestFaults(t *testing.T) {
 		{strings.Replace(goodMail, "[\"duty@example.com\"]", "[]", 1), []string{":6:", "to"}},
 		{goodMail + "username = \"u\"\n", []string{":7:", "username", "password_file"}},
 		{goodMail + "subject = \"{{.Nope}}\"\n", []string{":7:", "subject"}},
+		{"[retention]\ntexts = \"30d\"", []string{":2:", "texts", "720h"}},
+		{"[retention]\ntexts = \"48h\"\nrecords = \"24h\"", []string{":3:", "records", "texts"}},
 		{"[[alarm]]\nbody = \"x\"", []string{":1:", "url", "dead_man_url"}},
 		{strings.Replace(goodAlarm, "https", "http", 1), []string{":2:", "url", "https://"}},
 		{goodAlarm + "body = \"{{.Nope}}\"\n", []string{":4:", "body"}},

@@ -111,7 +111,7 @@ func (s *section) parseDuration(key, text string, def, low, high time.Duration) 
 	d, err := time.ParseDuration(text)
 	switch {
 	case err != nil:
-		s.fault(key, `%q is no time: write it as "90s", "5m" or "2h"`, bounded(text))
+		s.fault(key, `%q is no time: write it as "90s", "5m" or "720h"`, bounded(text))
 	case d < low || d > high:
 		s.fault(key, "must be from %v to %v", low, high)
 	default:

@@ -1,0 +1,272 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"modemgate/pool"
+)
+
+// Bounds of what is kept besides the operator's times.
+const (
+	keepEvents     = 20000 // for streams that come back
+	keepEventsFor  = 24 * time.Hour
+	keepSeen       = 200000
+	retainAtOnce   = 200 // rows of one transaction
+	recordsOfTexts = time.Hour
+)
+
+// Limits says how long things are kept. All are above zero.
+type Limits struct {
+	Texts   time.Duration // then text and PDUs are erased, the record stays
+	Records time.Duration // messages, calls, reservations and where they went
+	Audit   time.Duration
+}
+
+// Retained counts what was erased.
+type Retained struct {
+	Texts, Records, Events, Digests, Entries int
+}
+
+// Any says whether anything was.
+func (r Retained) Any() bool { return r != Retained{} }
+
+// String counts in words.
+func (r Retained) String() string {
+	return fmt.Sprintf("%d texts, %d records, %d events, %d digests, %d audit entries", r.Texts, r.Records, r.Events, r.Digests, r.Entries)
+}
+
+// Retain erases what is older than its time: texts and PDUs from their records, then
+// the records. What a delivery waits for stays as it is. Rows go in transactions of a
+// few, between those of others. now must be known to be right.
+func (s *Store) Retain(now time.Time, l Limits) (out Retained, err error) {
+	waiting := s.waiting()
+	for _, step := range []func() error{
+		func() error { return s.eraseTexts(now.Add(-l.Texts), waiting, &out) },
+		func() error { return s.dropRecords(now.Add(-l.Records), waiting, &out) },
+		func() error { return s.dropEvents(now.Add(-keepEventsFor), waiting, &out) },
+		func() error { return s.dropDigests(&out) },
+		func() error { return s.dropAudit(now.Add(-l.Audit), &out) },
+	} {
+		if err := step(); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// waiting are the events that a delivery waits for.
+func (s *Store) waiting() map[pool.ID]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[pool.ID]bool{}
+	for _, d := range s.pending {
+		for id := range d.rows {
+			out[id] = true
+		}
+	}
+	return out
+}
+
+// rewrite commits what fn does for each of the keys, a few at a time.
+func rewrite[K any](s *Store, keys []K, fn func(w *writer, key K) error) error {
+	for part := range slices.Chunk(keys, retainAtOnce) {
+		done := make(chan error, 1)
+		s.enqueue(&submission{
+			done: func(err error) { done <- err },
+			apply: func(w *writer) error {
+				for _, key := range part {
+					if err := fn(w, key); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		}, nil)
+		if err := <-done; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) eraseTexts(before time.Time, waiting map[pool.ID]bool, out *Retained) error {
+	var ids []pool.ID
+	walk(s, messages, 0, true, func(m *pool.Message) bool {
+		old := m.CompletedAt.Before(before)
+		if old && (m.Text != nil || m.PDUs != nil) && !waiting[m.ID+1] {
+			ids = append(ids, m.ID)
+		}
+		return old || m.CompletedAt.Before(before.Add(recordsOfTexts)) // ids grow about as times do
+	})
+	out.Texts = len(ids)
+	err := rewrite(s, ids, func(w *writer, id pool.ID) error {
+		key := idKey(uint64(id))
+		m, ok := fetch[pool.Message](s, w.tx, messages, key)
+		if !ok {
+			return nil
+		}
+		m.Text, m.PDUs = nil, nil
+		return w.put(messages, key, m)
+	})
+	if err != nil {
+		return err
+	}
+	var late []pool.ID // parts that came after their message had gone out
+	walk(s, parts, 0, true, func(p *pool.Part) bool {
+		if p.Message != 0 && p.At.Wall.Before(before) {
+			late = append(late, p.ID)
+		}
+		return true
+	})
+	return rewrite(s, late, func(w *writer, id pool.ID) error { return w.write(&record{bucket: parts, key: idKey(uint64(id))}) })
+}
+
+func (s *Store) dropRecords(before time.Time, waiting map[pool.ID]bool, out *Retained) error {
+	drops := map[bucket][]pool.ID{}
+	walk(s, messages, 0, true, func(m *pool.Message) bool {
+		if old := m.CompletedAt.Before(before); !old {
+			return m.CompletedAt.Before(before.Add(recordsOfTexts))
+		}
+		if !waiting[m.ID+1] {
+			drops[messages] = append(drops[messages], m.ID)
+		}
+		return true
+	})
+	walk(s, calls, 0, true, func(c *pool.Call) bool {
+		if !c.EndedAt.IsZero() && c.EndedAt.Before(before) {
+			drops[calls] = append(drops[calls], c.ID)
+		}
+		return c.StartedAt.Before(before)
+	})
+	walk(s, reservations, 0, true, func(r *pool.Reservation) bool {
+		if !r.EndedAt.IsZero() && r.EndedAt.Wall.Before(before) {
+			drops[reservations] = append(drops[reservations], r.ID)
+		}
+		return r.CreatedAt.Wall.Before(before)
+	})
+	for _, b := range []bucket{messages, calls, reservations} {
+		out.Records += len(drops[b])
+		err := rewrite(s, drops[b], func(w *writer, id pool.ID) error {
+			if b == messages {
+				if err := w.dropDigestsOf(s, id); err != nil {
+					return err
+				}
+			}
+			return w.write(&record{bucket: b, key: idKey(uint64(id))})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	var closed [][]byte
+	s.view(func(tx *bolt.Tx) {
+		c := tx.Bucket([]byte(deliveries)).Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			var d pool.Delivery
+			if unseal(deliveries, k, v, &d) == nil && d.DoneAt.Before(before) {
+				closed = append(closed, slices.Clone(k))
+			}
+		}
+	})
+	return rewrite(s, closed, func(w *writer, key []byte) error { return w.write(&record{bucket: deliveries, key: key}) })
+}
+
+// dropDigestsOf drops by what a message's repeats would be known.
+func (w *writer) dropDigestsOf(s *Store, id pool.ID) error {
+	m, ok := fetch[pool.Message](s, w.tx, messages, idKey(uint64(id)))
+	if !ok {
+		return nil
+	}
+	for _, d := range m.Digests {
+		if err := w.write(&record{bucket: seen, key: seenKey(m.ICCID, d)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropEvents drops the oldest events, up to the first that a delivery waits for, so that
+// what is kept has no gap.
+func (s *Store) dropEvents(before time.Time, waiting map[pool.ID]bool, out *Retained) error {
+	surplus := s.count(events) - keepEvents
+	var ids []pool.ID
+	walk(s, events, 0, true, func(ev *pool.Event) bool {
+		if waiting[ev.ID] || len(ids) >= surplus && !ev.At.Before(before) {
+			return false
+		}
+		ids = append(ids, ev.ID)
+		return true
+	})
+	out.Events = len(ids)
+	return rewrite(s, ids, func(w *writer, id pool.ID) error { return w.write(&record{bucket: events, key: idKey(uint64(id))}) })
+}
+
+// dropDigests keeps the newest ones.
+func (s *Store) dropDigests(out *Retained) error {
+	surplus := s.count(seen) - keepSeen
+	if surplus <= 0 {
+		return nil
+	}
+	type known struct {
+		holder pool.ID
+		key    []byte
+	}
+	var all []known
+	s.view(func(tx *bolt.Tx) {
+		c := tx.Bucket([]byte(seen)).Cursor()
+		for k, v := c.First(); k != nil; k, v = c.Next() {
+			var d pool.Seen
+			if unseal(seen, k, v, &d) == nil {
+				all = append(all, known{d.Holder, slices.Clone(k)})
+			}
+		}
+	})
+	slices.SortFunc(all, func(a, b known) int { return int(int64(a.holder) - int64(b.holder)) })
+	all = all[:min(surplus, len(all))]
+	out.Digests = len(all)
+	return rewrite(s, all, func(w *writer, k known) error { return w.write(&record{bucket: seen, key: k.key}) })
+}
+
+func (s *Store) dropAudit(before time.Time, out *Retained) error {
+	var seqs []uint64
+	s.AuditAscending(func(row AuditRow) bool {
+		if !row.At.Before(before) {
+			return false
+		}
+		seqs = append(seqs, row.Seq)
+		return true
+	})
+	if n := len(seqs); n > 0 && seqs[n-1] == s.auditSeq() {
+		seqs = seqs[:n-1] // the newest stays: the chain goes on from it
+	}
+	out.Entries = len(seqs)
+	return rewrite(s, seqs, func(w *writer, seq uint64) error {
+		return w.write(&record{bucket: audit, key: binary.BigEndian.AppendUint64(nil, seq)})
+	})
+}
+
+func (s *Store) auditSeq() uint64 {
+	seq, _ := s.AuditHead()
+	return seq
+}
+
+// count is how many records a bucket has.
+func (s *Store) count(b bucket) (n int) {
+	s.view(func(tx *bolt.Tx) { n = tx.Bucket([]byte(b)).Stats().KeyN })
+	return n
+}
+
+// OldestMessage is the oldest message that is kept; 0: none is.
+func (s *Store) OldestMessage() (id pool.ID) {
+	s.view(func(tx *bolt.Tx) {
+		if k, _ := tx.Bucket([]byte(messages)).Cursor().First(); k != nil {
+			id = pool.ID(keyID(k))
+		}
+	})
+	return id
+}

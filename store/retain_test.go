@@ -1,0 +1,101 @@
+package store
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"modemgate/pool"
+)
+
+// TestRetain erases texts, then records, after their times; leaves what a delivery waits
+// for; and has no gap in the events that are kept.
+func TestRetain(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.db")
+	s, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	text := "what was said"
+	id := pool.ID(3_000_000_000_000_000)
+	add := func(age time.Duration, waits bool) pool.ID {
+		id += 2
+		at := now.Add(-age)
+		m := pool.Message{ID: id, ICCID: "8949", Text: &text, PDUs: [][]byte{{1, 2}}, CompletedAt: at, Digests: []pool.Digest{{byte(id), byte(id >> 8)}}}
+		c := &pool.Change{
+			Messages: []pool.Message{m}, Events: []pool.Event{{ID: id + 1, Type: pool.SMSReceived, At: at, Message: id}},
+			Seen:  []pool.Seen{{ICCID: "8949", Digest: m.Digests[0], Holder: id}},
+			Audit: []pool.Audit{{At: at, Who: "test", What: "added"}},
+		}
+		d := pool.Delivery{Event: id + 1, Destination: "crm", State: pool.Done, Since: at, DoneAt: at, Message: id}
+		if waits {
+			d.State, d.DoneAt = pool.Pending, time.Time{}
+		}
+		c.Deliveries = []pool.Delivery{d}
+		commit(t, s, c)
+		return id
+	}
+	const hour, day = time.Hour, 24 * time.Hour
+	ancient, ancientWaits := add(200*day, false), add(200*day, true)
+	old, oldWaits := add(40*day, false), add(40*day, true)
+	var young []pool.ID
+	for range 450 { // more than one transaction's worth
+		young = append(young, add(40*day, false))
+	}
+	fresh := add(2*hour, false)
+	limits := Limits{Texts: 30 * day, Records: 180 * day, Audit: 100 * day}
+	got, err := s.Retain(now, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Events: the first one is gone, the second is waited for, and all after it stay.
+	if want := (Retained{Texts: 452, Records: 1, Events: 1, Entries: 2}); got != want {
+		t.Errorf("erased %v, not %v", got, want)
+	}
+	has := func(id pool.ID, record, text bool) {
+		t.Helper()
+		m, ok := s.Message(id)
+		if ok != record || ok && (m.Text != nil) != text || ok && (m.PDUs != nil) != text {
+			t.Errorf("message %d: kept %v, %+v", id, ok, m)
+		}
+	}
+	has(ancient, false, false)
+	has(ancientWaits, true, true)
+	has(old, true, false)
+	has(oldWaits, true, true)
+	has(young[449], true, false)
+	has(fresh, true, true)
+	if _, ok := s.Seen("8949", pool.Digest{byte(ancient), byte(ancient >> 8)}); ok {
+		t.Error("a digest outlives its record")
+	}
+	if j, ok := s.Job("crm", ancientWaits+1); !ok || j.Message.Text == nil {
+		t.Error("what waits can't be delivered any more")
+	}
+	if err := s.CheckAudit(); err != nil {
+		t.Errorf("the rest of the audit log: %v", err)
+	}
+	for _, event := range []pool.ID{ancientWaits + 1, oldWaits + 1} {
+		commit(t, s, &pool.Change{Deliveries: []pool.Delivery{{Event: event, Destination: "crm", State: pool.Done, Since: now, DoneAt: now}}})
+	}
+	if got, err = s.Retain(now, limits); err != nil || got.Texts != 2 || got.Records != 1 || got.Events != 453 {
+		t.Errorf("then %v, %v", got, err)
+	}
+	if s.OldestEvent() != fresh+1 || s.OldestMessage() != old {
+		t.Errorf("the oldest are %d and %d", s.OldestEvent(), s.OldestMessage())
+	}
+	if got, err = s.Retain(now, limits); err != nil || got.Any() {
+		t.Errorf("once more %v, %v", got, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(path, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	has(old, true, false)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
