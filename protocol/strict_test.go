@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -55,4 +57,24 @@ func TestRead(t *testing.T) {
 			t.Errorf("%q: an error of %d bytes", shown, len(err.Error()))
 		}
 	}
+}
+
+// FuzzRead reads whatever comes: it never panics, and what it takes, the standard reader
+// takes too.
+func FuzzRead(f *testing.F) {
+	for _, body := range []string{`{}`, `{"kind":"sms","min_count":1}`, `{"match":{"from":"A"}}`, `{"kind":"\ud83d"}`, "\xef\xbb\xbf{}", `{"a":[[[[]]]]}`, `{"since":"2026-01-01T00:00:00Z"}`} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var into, again WaitRequest
+		if err := Read(body, &into); err != nil {
+			if _, ok := errors.AsType[*Invalid](err); !ok {
+				t.Errorf("%v is no Invalid", err)
+			}
+			return
+		}
+		if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), &again); err != nil {
+			t.Errorf("%q was taken: %v", body, err)
+		}
+	})
 }
