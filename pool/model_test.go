@@ -36,13 +36,14 @@ const (
 	modelQuiet = 30 * time.Second
 )
 
-// modelConfig has three cards and two applications; the second is not given the third card.
-func modelConfig() *Config {
+// modelConfig has three cards and two applications; the first is given all of them, the
+// second those of given.
+func modelConfig(given [modelSIMs]bool) *Config {
 	c := &Config{PartialAfter: time.Minute}
 	for i := range modelSIMs {
 		number := fmt.Sprintf("+4915100000%d", i)
 		tags := []string{}
-		if i < 2 {
+		if given[i] {
 			tags = []string{"both"}
 		}
 		c.SIMs = append(c.SIMs, FileSIM{ICCID: iccidOf(i), Facts: SIMFacts{Number: &number, Tags: &tags}})
@@ -78,6 +79,7 @@ type model struct {
 
 	books []*held
 	ready [modelSIMs]bool
+	given [modelSIMs]bool // cards of application b
 	owner map[string]ID // of each message, by its text
 	sim   map[string]int
 	next  int
@@ -85,7 +87,7 @@ type model struct {
 }
 
 func (m *model) begin() {
-	p, err := New(Options{Store: m.store, Decoder: plain{}, Config: modelConfig(), Boot: Boot{ID: "boot", Clock: time.Since(m.boot), At: time.Now()}})
+	p, err := New(Options{Store: m.store, Decoder: plain{}, Config: modelConfig(m.given), Boot: Boot{ID: "boot", Clock: time.Since(m.boot), At: time.Now()}})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -152,7 +154,7 @@ func (m *model) expect(app, number string) (sim int, code Code) {
 		return id
 	}
 	for i := range modelSIMs {
-		if app == "b" && i == 2 || number != "" && number != fmt.Sprintf("+4915100000%d", i) {
+		if app == "b" && !m.given[i] || number != "" && number != fmt.Sprintf("+4915100000%d", i) {
 			continue
 		}
 		matched = true
@@ -295,6 +297,16 @@ func (m *model) turn(t *rapid.T) {
 	m.modem(i)
 }
 
+// reload gives application b other cards.
+func (m *model) reload(t *rapid.T) {
+	m.settle()
+	i := rapid.IntRange(0, modelSIMs-1).Draw(t, "card")
+	m.given[i] = !m.given[i]
+	if err := m.pool.SetConfig(modelConfig(m.given), "operator"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (m *model) restart(*rapid.T) {
 	synctest.Wait()
 	m.stop()
@@ -326,7 +338,7 @@ func (m *model) check(t *rapid.T) {
 		for key, owner := range m.owner {
 			from, _, _ := strings.Cut(key, " ")
 			mine := slices.ContainsFunc(m.books, func(h *held) bool { return h.id == owner && h.app == app })
-			see := owner == 0 && (app == "a" || m.sim[key] < 2) || mine && (app == "a" && from == "A1" || app == "b" && from == "B")
+			see := owner == 0 && (app == "a" || m.given[m.sim[key]]) || mine && (app == "a" && from == "A1" || app == "b" && from == "B")
 			if of, seen := got[key]; seen != see || seen && of != owner {
 				t.Fatalf("%s of card %d belongs to %d: %s sees it %v (as of %d), should be %v", key, m.sim[key], owner, app, seen, of, see)
 			}
@@ -339,7 +351,7 @@ func (m *model) check(t *rapid.T) {
 func TestModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(struct{ testing.TB }{t}, func(rt *rapid.T) { // a bubble's test has no deadline to ask for
-			m := &model{t: rt, store: newMemory(), boot: time.Now().Add(-time.Hour), ready: [modelSIMs]bool{true, true, true}, owner: map[string]ID{}, sim: map[string]int{}}
+			m := &model{t: rt, store: newMemory(), boot: time.Now().Add(-time.Hour), ready: [modelSIMs]bool{true, true, true}, given: [modelSIMs]bool{true, true}, owner: map[string]ID{}, sim: map[string]int{}}
 			m.begin()
 			defer func() {
 				m.store.hold(false)
@@ -348,7 +360,7 @@ func TestModel(t *testing.T) {
 			}()
 			rt.Repeat(map[string]func(*rapid.T){
 				"reserve": m.reserve, "reserve2": m.reserve, "release": m.release, "extend": m.extend, "pass": m.pass, "receive": m.receive,
-				"turn": m.turn, "restart": m.restart, "": m.check,
+				"turn": m.turn, "restart": m.restart, "reload": m.reload, "": m.check,
 			})
 		})
 	})
@@ -371,6 +383,7 @@ func TestPlantedBugs(t *testing.T) {
 			{"reservation.go", "t := p.submit(&Change{}, nil) // it may have changed just now", "t := make(ticket, 1)\n\tt <- nil"},
 		}},
 		{"quiet time is forgotten", []edit{{"reservation.go", "return !b.EndedAt.IsZero() && !now.Before(b.quietEnd)", "return !b.EndedAt.IsZero()"}}},
+		{"another's message is seen", []edit{{"visible.go", `if holder != "" {`, `if holder == app.Name {`}}},
 		{"senders are forgotten", []edit{{"visible.go", "fromOneOf(", "true || fromOneOf("}}},
 	} {
 		t.Run(bug.name, func(t *testing.T) {
