@@ -218,6 +218,13 @@ func (p *Pool) enlist(app, iccid string, w *waiter) error {
 	return nil
 }
 
+// Waiting is how many calls wait for something to come.
+func (p *Pool) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.waiting
+}
+
 func (p *Pool) dismiss(app, iccid string, w *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
