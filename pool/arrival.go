@@ -91,11 +91,14 @@ func (p *Pool) Receive(in Incoming, done func(error)) {
 // owner is the card that a PDU was sent to. What lies in the modem's own memory at a
 // connect is of the card that was in it before; empty: not known.
 func (p *Pool) owner(in *Incoming) string {
-	if !in.AtConnect || in.Storage != "ME" {
-		return in.ICCID
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !in.AtConnect || in.Storage != "ME" {
+		if in.ICCID == "" {
+			return ""
+		}
+		return p.known(in.ICCID)
+	}
 	if m := p.modems[in.Slot]; m != nil {
 		return m.before
 	}
@@ -234,7 +237,7 @@ func (p *Pool) finish(m *Message, s *sim, c *Change, now, readAt time.Time, done
 	}
 	c.Messages = append(c.Messages, *m)
 	if s != nil {
-		s.index(MessageIndex{ID: m.ID, ICCID: m.ICCID, App: m.App, Reservation: m.Reservation, CompletedAt: m.CompletedAt.UnixMilli()})
+		p.index(s, MessageIndex{ID: m.ID, ICCID: m.ICCID, App: m.App, From: m.From, Reservation: m.Reservation, CompletedAt: m.CompletedAt.UnixMilli()})
 	}
 	p.store.Submit(c, func(err error) {
 		if err == nil {
@@ -258,12 +261,19 @@ func (p *Pool) committed(m *Message) {
 }
 
 // index remembers a message of the card, in memory.
-func (s *sim) index(m MessageIndex) {
+func (p *Pool) index(s *sim, m MessageIndex) {
+	from := m.From
+	m.From = "" // needed here alone
 	s.messages = append(s.messages, m)
+	at := time.UnixMilli(m.CompletedAt).UTC()
+	s.lastAt = at
+	if a := p.apps[m.App]; m.App != "" && (a == nil || !fromOneOf(a.Senders, from)) {
+		return // its holder does not see it
+	}
 	if s.lastSeen == nil {
 		s.lastSeen = map[string]time.Time{}
 	}
-	s.lastSeen[m.App] = time.UnixMilli(m.CompletedAt).UTC()
+	s.lastSeen[m.App] = at
 }
 
 // Trim forgets messages before one that is the oldest the store has.

@@ -24,6 +24,7 @@ type assembly struct {
 // partial is a long message that went out without some parts.
 type partial struct {
 	message ID
+	stamp   time.Time    // service centre's, of one of its parts; zero: none
 	missing map[int]bool // places, from 1
 	at      time.Time
 }
@@ -70,7 +71,7 @@ func (p *Pool) takePart(s *sim, in *Incoming, d Decoded, done func(error)) {
 	key := keyOf(s.ICCID, &d)
 	seen := &recentSeen{at: now, Seen: Seen{ICCID: s.ICCID, Digest: d.Digest, Holder: part.ID}}
 	p.recent[seenKey{s.ICCID, d.Digest}] = seen
-	if late := p.latePart(key, d.Seq); late != 0 {
+	if late := p.latePart(key, &d); late != 0 {
 		part.Message, seen.Holder = late, late
 		p.store.Submit(&Change{Parts: []Part{*part}, Seen: []Seen{seen.Seen}}, p.noteSeen(seen, done))
 		return
@@ -111,11 +112,22 @@ func (p *Pool) dropAssembly(key assemblyKey, a *assembly) {
 	p.assemblies[key] = list
 }
 
-// latePart says which message a part has come too late for; 0: none.
-func (p *Pool) latePart(key assemblyKey, seq int) ID {
+// sameMessage is how far apart the service centre may have stamped the parts of one message.
+const sameMessage = 10 * time.Minute
+
+// latePart says which message a part has come too late for; 0: none. References are used
+// again: a message that is being put together and lacks it has the better claim, and the
+// stamp must be near that of the parts which came in time.
+func (p *Pool) latePart(key assemblyKey, d *Decoded) ID {
+	for _, a := range p.assemblies[key] {
+		if d.Seq > 0 && d.Seq <= len(a.parts) && a.parts[d.Seq-1] == nil {
+			return 0
+		}
+	}
 	for _, done := range p.partial[key] {
-		if done.missing[seq] {
-			delete(done.missing, seq)
+		apart := d.SentAt.Sub(done.stamp).Abs()
+		if done.missing[d.Seq] && (d.SentAt.IsZero() || done.stamp.IsZero() || apart <= sameMessage) {
+			delete(done.missing, d.Seq)
 			return done.message
 		}
 	}
@@ -181,7 +193,7 @@ func (p *Pool) finishAssembly(s *sim, a *assembly, key assemblyKey, now time.Tim
 	m.Repeats = max(least, 0)
 	p.finish(m, s, c, now, end.local, done)
 	if !m.Complete {
-		gone := &partial{message: m.ID, missing: map[int]bool{}, at: now}
+		gone := &partial{message: m.ID, stamp: m.SentAt, missing: map[int]bool{}, at: now}
 		for i, part := range a.parts {
 			if part == nil {
 				gone.missing[i+1] = true
@@ -239,7 +251,7 @@ func (p *Pool) restorePart(part Part, now time.Time) {
 
 // restorePartial remembers which parts of a message that has gone out may still come.
 func (p *Pool) restorePartial(m *Message) {
-	gone := &partial{message: m.ID, missing: map[int]bool{}, at: time.Now()}
+	gone := &partial{message: m.ID, stamp: m.SentAt, missing: map[int]bool{}, at: time.Now()}
 	for i := range m.Parts.Total {
 		gone.missing[i+1] = true
 	}

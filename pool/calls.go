@@ -17,6 +17,9 @@ func (p *Pool) Ring(r Ringing) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
+	if r.ICCID != "" {
+		r.ICCID = p.known(r.ICCID)
+	}
 	if r.Ended.IsZero() {
 		p.beginCall(&r, now)
 		return

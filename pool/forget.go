@@ -80,9 +80,51 @@ func (p *Pool) ForgetNumber(number, why string, waiting func(event ID) bool) (Fo
 		}
 		return failed == nil
 	})
+	if failed != nil {
+		return out, failed
+	}
+	p.forgetCalls(number, waiting, c, &out)
+	p.forgetParts(number, c, &out)
+	c.Audit = append(c.Audit, Audit{At: now(), Who: "operator", What: "messages.forgotten", Subject: fmt.Sprintf("%d records", out.Erased), Why: why})
+	return out, flush()
+}
+
+// forgetParts drops parts that came after their message had gone out; those of a message
+// that is being put together wait for it.
+func (p *Pool) forgetParts(number string, c *Change, out *Forgotten) {
+	p.store.Parts(func(part *Part) bool {
+		from := ""
+		if d, err := p.o.Decoder.Decode(part.PDU); err == nil {
+			from = d.From
+		}
+		switch {
+		case part.Number != number && from != number:
+		case part.Message == 0:
+			out.Waiting++
+		default:
+			c.DropParts = append(c.DropParts, part.ID)
+		}
+		return true
+	})
+}
+
+// forgetCalls takes a number out of calls and their events. A call of which an event
+// waits for a delivery is left as it is.
+func (p *Pool) forgetCalls(number string, waiting func(event ID) bool, c *Change, out *Forgotten) {
+	kept := map[ID]bool{}
+	p.store.Events(0, func(ev *Event) bool {
+		if ev.Call != nil && waiting(ev.ID) {
+			kept[ev.Call.ID] = true
+		}
+		return true
+	})
 	p.store.Calls(0, true, func(call *Call) bool {
-		if failed != nil || call.From != number && call.Number != number {
-			return failed == nil
+		switch {
+		case call.From != number && call.Number != number:
+			return true
+		case kept[call.ID]:
+			out.Waiting++
+			return true
 		}
 		if call.From == number {
 			call.From = ""
@@ -94,11 +136,8 @@ func (p *Pool) ForgetNumber(number, why string, waiting func(event ID) bool) (Fo
 		out.Erased++
 		return true
 	})
-	if failed != nil {
-		return out, failed
-	}
 	p.store.Events(0, func(ev *Event) bool {
-		if ev.Call == nil || ev.Call.From != number && ev.Call.Number != number {
+		if ev.Call == nil || kept[ev.Call.ID] || ev.Call.From != number && ev.Call.Number != number {
 			return true
 		}
 		call := *ev.Call
@@ -112,8 +151,6 @@ func (p *Pool) ForgetNumber(number, why string, waiting func(event ID) bool) (Fo
 		c.Events = append(c.Events, *ev)
 		return true
 	})
-	c.Audit = append(c.Audit, Audit{At: now(), Who: "operator", What: "messages.forgotten", Subject: fmt.Sprintf("%d records", out.Erased), Why: why})
-	return out, flush()
 }
 
 // erase takes away what was said: the text and the PDUs that hold it.

@@ -159,7 +159,7 @@ func (m *memory) Load() (*Snapshot, error) {
 		s.Keys = append(s.Keys, x)
 	}
 	for _, x := range m.msgs {
-		s.Messages = append(s.Messages, MessageIndex{ID: x.ID, ICCID: x.ICCID, App: x.App, Reservation: x.Reservation, CompletedAt: x.CompletedAt.UnixMilli()})
+		s.Messages = append(s.Messages, MessageIndex{ID: x.ID, ICCID: x.ICCID, App: x.App, From: x.From, Reservation: x.Reservation, CompletedAt: x.CompletedAt.UnixMilli()})
 	}
 	slices.SortFunc(s.Messages, func(a, b MessageIndex) int { return int(a.ID) - int(b.ID) })
 	return s, nil
@@ -218,6 +218,8 @@ func walk[T any](m *memory, from map[ID]T, after ID, ascending bool, yield func(
 func (m *memory) Messages(after ID, ascending bool, yield func(*Message) bool) {
 	walk(m, m.msgs, after, ascending, yield)
 }
+
+func (m *memory) Parts(yield func(*Part) bool) { walk(m, m.parts, 0, true, yield) }
 
 func (m *memory) Calls(after ID, ascending bool, yield func(*Call) bool) {
 	walk(m, m.calls, after, ascending, yield)

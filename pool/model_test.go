@@ -80,7 +80,7 @@ type model struct {
 	books []*held
 	ready [modelSIMs]bool
 	given [modelSIMs]bool // cards of application b
-	owner map[string]ID // of each message, by its text
+	owner map[string]ID   // of each message, by its text
 	sim   map[string]int
 	next  int
 	keys  int

@@ -34,11 +34,7 @@ func (p *Pool) SIMs() []SIMRow {
 
 func (p *Pool) simRow(s *sim, now time.Time) SIMRow {
 	row := SIMRow{NumberRow: p.numberRow(s, now), IMSI: s.IMSI, Slot: s.slot, NumberFrom: s.numberFrom(), Enabled: s.enabled}
-	for _, at := range s.lastSeen {
-		if at.After(row.LastMessageAt) {
-			row.LastMessageAt = at
-		}
-	}
+	row.LastMessageAt = s.lastAt
 	facts := s.Set
 	if s.file != nil {
 		facts = s.file.Facts.over(facts)

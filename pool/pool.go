@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -144,7 +145,7 @@ func (p *Pool) load(snap *Snapshot) {
 	for i := range snap.Messages {
 		m := &snap.Messages[i]
 		if s := p.sims[m.ICCID]; s != nil {
-			s.index(*m)
+			p.index(s, *m)
 		}
 	}
 	for iccid, id := range snap.LastReserved {
@@ -286,6 +287,12 @@ func (p *Pool) Stopping() bool {
 func (p *Pool) SetConfig(c *Config, who string) error {
 	p.mu.Lock()
 	p.takeConfig(c)
+	p.queue = slices.DeleteFunc(p.queue, func(q *queued) bool {
+		if q.app = p.apps[q.app.Name]; q.app == nil {
+			q.ch <- answer{err: refuse(Unauthorized, "")}
+		}
+		return q.app == nil
+	})
 	p.serveQueue(time.Now())
 	t := p.submit(&Change{Audit: []Audit{{At: now(), Who: who, What: "config.reloaded"}}}, nil)
 	p.mu.Unlock()
@@ -322,6 +329,28 @@ func (p *Pool) canonical(iccid string) string {
 		if SameICCID(known, iccid) {
 			return known
 		}
+	}
+	return iccid
+}
+
+// known is the ICCID under which the card that a modem has is known: cards are named
+// with and without their check digit. One that was only named so far, and has done
+// nothing yet, is known as the modem reads it from now on.
+func (p *Pool) known(iccid string) string {
+	name := p.canonical(iccid)
+	if name == iccid {
+		return iccid
+	}
+	s := p.sims[name]
+	if s.slot != "" || s.IMSI != "" || len(s.messages)+len(s.recent) > 0 {
+		return name
+	}
+	delete(p.sims, name)
+	s.ICCID = iccid
+	p.sims[iccid] = s
+	s.derive(p.networks)
+	if s.Set != (SIMFacts{}) {
+		p.submit(&Change{ForgetSIMs: []string{name}, SIMs: []SIM{s.SIM}}, nil)
 	}
 	return iccid
 }

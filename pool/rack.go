@@ -20,6 +20,9 @@ func (p *Pool) ModemChanged(m Modem, heard time.Time, swept, gone bool) {
 		p.modems[m.Slot] = st
 	}
 	was := st.Modem
+	if m.ICCID != "" {
+		m.ICCID = p.known(m.ICCID)
+	}
 	if gone {
 		m.State, m.Reason, m.Detail, m.Ready = "failed", "port_gone", "the port has gone", false
 	}

@@ -106,7 +106,7 @@ type queued struct {
 
 type answer struct {
 	t   ticket
-	b   *booking
+	r   Reservation // as it was made
 	err *Error
 }
 
@@ -121,6 +121,10 @@ func (p *Pool) Reserve(ctx context.Context, app string, req ReserveRequest) (r *
 func (p *Pool) reserve(ctx context.Context, name string, req *ReserveRequest, ks *keyState) (*ReservationView, error) {
 	p.mu.Lock()
 	app, now := p.apps[name], time.Now()
+	if app == nil { // a reload has taken it out while the request was read
+		p.mu.Unlock()
+		return nil, refuse(Unauthorized, "")
+	}
 	p.serveQueue(now) // a number may have become free that nobody was told of yet
 	a := p.tryReserve(app, req, ks, now)
 	var q *queued
@@ -138,7 +142,7 @@ func (p *Pool) reserve(ctx context.Context, name string, req *ReserveRequest, ks
 	if err := a.t.wait(); err != nil {
 		return nil, err
 	}
-	return p.view(&a.b.Reservation), nil
+	return p.view(&a.r), nil
 }
 
 // awaitNumber waits for the turn of a queued call.
@@ -244,7 +248,7 @@ func (p *Pool) tryReserve(app *App, req *ReserveRequest, ks *keyState, now time.
 		Audit:        []Audit{{At: now.UTC().Round(0), Who: "app " + app.Name, What: "reservation.created", Subject: best.ICCID, Why: req.Purpose}},
 	}
 	p.keep(ks, b.ID, c, now)
-	return answer{t: p.submit(c, nil), b: b}
+	return answer{t: p.submit(c, nil), r: b.Reservation}
 }
 
 func soonestOf(t time.Time, b *booking) time.Time {
@@ -295,10 +299,15 @@ func (p *Pool) Release(app string, id ID) error {
 	}
 	c := &Change{}
 	var then func()
-	if b.EndedAt.IsZero() {
-		then = p.endBooking(b, Released, time.Now(), c, Audit{Who: "app " + app})
+	now := time.Now()
+	ends := b.EndedAt.IsZero()
+	if ends {
+		then = p.endBooking(b, Released, now, c, Audit{Who: "app " + app})
 	}
 	t := p.submit(c, then)
+	if ends { // only now: the next one's must not be on disk before the end of this one
+		p.serveQueue(now)
+	}
 	p.mu.Unlock()
 	return t.wait()
 }
@@ -315,8 +324,10 @@ func (p *Pool) EndReservation(id ID, why string) (*ReservationView, error) {
 		return nil, refuse(NotFound, "no such reservation")
 	}
 	c := &Change{}
-	then := p.endBooking(b, ByOperator, time.Now(), c, Audit{Who: "operator", Why: why})
+	now := time.Now()
+	then := p.endBooking(b, ByOperator, now, c, Audit{Who: "operator", Why: why})
 	t := p.submit(c, then)
+	p.serveQueue(now)
 	r := b.Reservation
 	p.mu.Unlock()
 	if err := t.wait(); err != nil {
@@ -338,9 +349,6 @@ func (p *Pool) endBooking(b *booking, end End, now time.Time, c *Change, a Audit
 	ev := Event{ID: p.draw(), Type: ReservationEnded, At: now.UTC().Round(0), Reservation: &r}
 	jobs := p.broadcast(ev, c, nil)
 	p.o.Count.Ended(b.App, end)
-	if b.Quiet <= 0 {
-		p.serveQueue(now)
-	}
 	p.kick()
 	return func() {
 		p.deliver(jobs)

@@ -56,7 +56,8 @@ type sim struct {
 	recent      []*booking
 	lastUsed    ID                   // newest reservation
 	messages    []MessageIndex       // ascending
-	lastSeen    map[string]time.Time // arrival of the newest message by holder; "": nobody's
+	lastAt      time.Time            // arrival of the newest message
+	lastSeen    map[string]time.Time // arrival of the newest message by holder that it sees; "": nobody's
 }
 
 // derive works out what the sources together say: the file, then what was set, then the card.

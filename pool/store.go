@@ -46,6 +46,8 @@ type Store interface {
 	// Messages, Calls and Reservations walk from after on (exclusive; 0: from the end
 	// or, ascending, the beginning) until yield returns false.
 	Messages(after ID, ascending bool, yield func(*Message) bool)
+	// Parts walks parts of long messages, oldest first, until yield returns false.
+	Parts(yield func(*Part) bool)
 	Calls(after ID, ascending bool, yield func(*Call) bool)
 	Reservations(after ID, ascending bool, yield func(*Reservation) bool)
 }
@@ -70,6 +72,7 @@ type MessageIndex struct {
 	ID          ID
 	ICCID       string
 	App         string
+	From        string
 	Reservation ID
 	CompletedAt int64 // Unix ms
 }

@@ -141,6 +141,9 @@ func (p *Pool) openWindow(name string, req *WaitRequest, now time.Time) (*window
 		return nil, refuse(Stopping, "")
 	}
 	app := p.apps[name]
+	if app == nil { // a reload has taken it out while the request was read
+		return nil, refuse(Unauthorized, "")
+	}
 	win := &window{app: app, begun: now, until: now.Add(req.Timeout)}
 	win.shown = win.until.UTC().Round(0)
 	if !req.Deadline.IsZero() {
@@ -176,8 +179,13 @@ func (p *Pool) openWindow(name string, req *WaitRequest, now time.Time) (*window
 		win.after = p.nextID - 1
 	}
 	if s := p.sims[win.iccid]; s != nil && !since.IsZero() {
-		// Behind the last message before it: the same on each repeat.
-		i := sort.Search(len(s.messages), func(i int) bool { return s.messages[i].CompletedAt >= since.UnixMilli() })
+		// Behind the last message before the first that is not older: the same on each repeat.
+		// Ids follow times only about: a message that lacked parts has its id late.
+		about := since.Add(-time.Hour).UnixMilli()
+		i := sort.Search(len(s.messages), func(i int) bool { return s.messages[i].CompletedAt >= about })
+		for i < len(s.messages) && s.messages[i].CompletedAt < since.UnixMilli() {
+			i++
+		}
 		win.after = 1
 		if i > 0 {
 			win.after = s.messages[i-1].ID
@@ -302,7 +310,7 @@ func (p *Pool) lookAtMessages(win *window, req *WaitRequest, res *WaitResult) {
 	p.mu.Unlock()
 	for _, id := range ids {
 		m, ok := p.store.Message(id)
-		if !ok || !p.Sees(win.app.Name, m) || m.Kind != Text {
+		if !ok || !p.Sees(win.app.Name, m) || m.Kind != Text || req.After == 0 && m.CompletedAt.Before(req.Since) {
 			continue // not committed yet, or not for this application
 		}
 		text := ""
@@ -381,11 +389,9 @@ func (s *sim) sickFor(from, to time.Time) (sum time.Duration) {
 // last good answer.
 func (s *sim) setLive(live bool, heard, now time.Time) {
 	switch {
-	case live && !s.live:
-		if !s.sickSince.IsZero() {
-			s.sick = append(s.sick, span{s.sickSince, now})
-			s.sick = s.sick[max(0, len(s.sick)-keepSpans):]
-		}
+	case live && !s.live: // the first time it was sick since ever
+		s.sick = append(s.sick, span{s.sickSince, now})
+		s.sick = s.sick[max(0, len(s.sick)-keepSpans):]
 	case !live && s.live:
 		s.sickSince = heard
 	}

@@ -119,20 +119,19 @@ func (s *Store) AuditAscending(yield func(AuditRow) bool) {
 }
 
 // loadAudit finds the head of the chain.
-func (s *Store) loadAudit(tx *bolt.Tx) error {
-	k, v := tx.Bucket([]byte(audit)).Cursor().Last()
-	if k == nil {
-		return nil
+func (s *Store) loadAudit(tx *bolt.Tx) {
+	c := tx.Bucket([]byte(audit)).Cursor()
+	for k, v := c.Last(); k != nil; k, v = c.Prev() {
+		s.seq = max(s.seq, keyID(k))
+		var e chained
+		err := unseal(audit, k, v, &e)
+		if err == nil {
+			var head []byte
+			if head, err = hex.DecodeString(e.Hash); err == nil {
+				copy(s.head[:], head)
+				return
+			}
+		}
+		s.damage(err) // the check of the log finds the break
 	}
-	var e chained
-	if err := unseal(audit, k, v, &e); err != nil {
-		return err
-	}
-	head, err := hex.DecodeString(e.Hash)
-	if err != nil {
-		return damaged(audit, k, "no hash")
-	}
-	s.seq = e.Seq
-	copy(s.head[:], head)
-	return nil
 }

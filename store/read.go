@@ -161,6 +161,9 @@ func (s *Store) Messages(after pool.ID, ascending bool, yield func(*pool.Message
 	walk(s, messages, after, ascending, yield)
 }
 
+// Parts implements pool.Store.
+func (s *Store) Parts(yield func(*pool.Part) bool) { walk(s, parts, 0, true, yield) }
+
 // Calls implements pool.Store.
 func (s *Store) Calls(after pool.ID, ascending bool, yield func(*pool.Call) bool) {
 	walk(s, calls, after, ascending, yield)
@@ -195,7 +198,7 @@ func (s *Store) Load() (*pool.Snapshot, error) {
 	})
 	walk(s, messages, 0, true, func(m *pool.Message) bool {
 		snap.Messages = append(snap.Messages, pool.MessageIndex{
-			ID: m.ID, ICCID: m.ICCID, App: m.App, Reservation: m.Reservation, CompletedAt: m.CompletedAt.UnixMilli(),
+			ID: m.ID, ICCID: m.ICCID, App: m.App, From: m.From, Reservation: m.Reservation, CompletedAt: m.CompletedAt.UnixMilli(),
 		})
 		if !m.Complete && m.CompletedAt.After(since) {
 			snap.Incomplete = append(snap.Incomplete, *m)

@@ -119,7 +119,8 @@ func (s *Store) begin() error {
 				return err
 			}
 			s.loadDepths(tx)
-			return s.loadAudit(tx)
+			s.loadAudit(tx)
+			return nil
 		})
 	})
 	if err != nil {

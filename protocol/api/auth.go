@@ -38,7 +38,7 @@ func (c *client) can(s pool.Scope) bool {
 func HashToken(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
 
 // authenticate finds out who asks. All tokens are compared, in the same time whichever fits.
-func (h *Handler) authenticate(r *http.Request) *client {
+func (h *Handler) authenticate(r *http.Request) (*client, [sha256.Size]byte) {
 	values := r.Header.Values("Authorization")
 	token := ""
 	if len(values) == 1 {
@@ -55,7 +55,17 @@ func (h *Handler) authenticate(r *http.Request) *client {
 			}
 		}
 	}
-	return found
+	return found, sum
+}
+
+// good says whether a token is one of the application's now.
+func (h *Handler) good(app string, token [sha256.Size]byte) bool {
+	for _, c := range *h.clients.Load() {
+		if c.Name == app && slices.Contains(c.Tokens, token) {
+			return true
+		}
+	}
+	return false
 }
 
 // SetApps replaces the applications that may call.
@@ -76,6 +86,7 @@ func (h *Handler) SetApps(apps []App) {
 		h.metrics.begin(a.Name)
 	}
 	h.clients.Store(&list)
+	h.hub.revoke(h.good)
 }
 
 const (

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/rand"
+	"crypto/sha256"
 	_ "embed" // the description of the API
 	"encoding/json"
 	"errors"
@@ -62,6 +63,7 @@ type exchange struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	client *client
+	token  [sha256.Size]byte // by which it came in
 }
 
 // endpoint answers a request; the error becomes its problem.
@@ -200,7 +202,7 @@ func (x *exchange) guarded(list []route) (err error) {
 
 // enter lets an application in that has a token, a budget and the scope.
 func (x *exchange) enter(rt *route) error {
-	x.client = x.h.authenticate(x.r)
+	x.client, x.token = x.h.authenticate(x.r)
 	if x.client == nil {
 		if x.h.wrong.tooMany(x.h.peer(x.r), time.Now()) {
 			return &pool.Error{Code: "rate_limited", RetryAfter: wrongTime}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"sync"
 	"time"
 
@@ -23,9 +24,10 @@ type flash struct {
 
 // stream is one client that listens.
 type stream struct {
-	app  string
-	ch   chan *flash
-	slow chan struct{} // closed when it is too far behind
+	app   string
+	token [sha256.Size]byte
+	ch    chan *flash
+	slow  chan struct{} // closed when it is too far behind, or its token is good no longer
 }
 
 // hub hands events to the streams.
@@ -54,8 +56,8 @@ func (b *hub) enter(app string) (leave func(), err error) {
 }
 
 // listen begins to hand events to a stream.
-func (b *hub) listen(app string) (s *stream, leave func()) {
-	s = &stream{app: app, ch: make(chan *flash, streamBehind), slow: make(chan struct{})}
+func (b *hub) listen(app string, token [sha256.Size]byte) (s *stream, leave func()) {
+	s = &stream{app: app, token: token, ch: make(chan *flash, streamBehind), slow: make(chan struct{})}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.streams[s] = struct{}{}
@@ -63,6 +65,18 @@ func (b *hub) listen(app string) (s *stream, leave func()) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		delete(b.streams, s)
+	}
+}
+
+// revoke closes the streams whose tokens are good no longer.
+func (b *hub) revoke(good func(app string, token [sha256.Size]byte) bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for s := range b.streams {
+		if !good(s.app, s.token) {
+			close(s.slow)
+			delete(b.streams, s)
+		}
 	}
 }
 
@@ -112,8 +126,11 @@ func getEvents(x *exchange) error {
 	if after != 0 && !out.catchUp() { // most of it, while nothing queues up
 		return nil
 	}
-	s, leave := x.h.hub.listen(x.app())
+	s, leave := x.h.hub.listen(x.app(), x.token)
 	defer leave()
+	if !x.h.good(x.app(), x.token) { // revoked meanwhile
+		return nil
+	}
 	if after != 0 && !out.catchUp() {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -76,12 +77,15 @@ func (e *email) Run(ctx context.Context) { <-ctx.Done() }
 func (e *email) Send(ctx context.Context, p *Parcel) Result {
 	m, err := e.compose(p)
 	if err != nil {
-		return Result{Verdict: Permanent, Note: err.Error()}
+		return Result{Verdict: Refused, Local: true, Note: err.Error()}
 	}
-	client, err := e.client(ctx)
+	var line cutter
+	client, err := e.client(ctx, &line)
 	if err != nil {
-		return Result{Verdict: Failed, Note: "the server's address can't be used"}
+		return Result{Verdict: Failed, Local: true, Note: "the server's address can't be used"}
 	}
+	// The library gives each step its time anew: the end of ours must reach the connection.
+	defer context.AfterFunc(ctx, line.cut)()
 	if err := client.DialWithContext(ctx); err != nil {
 		return Result{Verdict: Failed, Note: dialReason(err)}
 	}
@@ -93,7 +97,33 @@ func (e *email) Send(ctx context.Context, p *Parcel) Result {
 	return mailVerdict(err)
 }
 
-func (e *email) client(ctx context.Context) (*mail.Client, error) {
+// cutter holds the connection of one mail.
+type cutter struct {
+	mu   sync.Mutex
+	conn net.Conn
+	done bool
+}
+
+// keep remembers the connection, and closes it when it is too late for one.
+func (c *cutter) keep(conn net.Conn, err error) (net.Conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn = conn; c.done && conn != nil {
+		return nil, errors.Join(context.DeadlineExceeded, conn.Close())
+	}
+	return conn, err
+}
+
+// cut closes the connection.
+func (c *cutter) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done = true; c.conn != nil {
+		_ = c.conn.Close() // whoever reads or writes is told
+	}
+}
+
+func (e *email) client(ctx context.Context, line *cutter) (*mail.Client, error) {
 	limit := 30 * time.Second
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = max(time.Until(deadline), time.Millisecond)
@@ -105,7 +135,7 @@ func (e *email) client(ctx context.Context) (*mail.Client, error) {
 	}
 	if e.o.TLS {
 		opts = append(opts, mail.WithSSL(), mail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
+			conn, err := line.keep(dialer.DialContext(ctx, network, address))
 			if err != nil {
 				return nil, err
 			}
@@ -120,7 +150,9 @@ func (e *email) client(ctx context.Context) (*mail.Client, error) {
 		if e.o.Plain {
 			policy = mail.TLSOpportunistic
 		}
-		opts = append(opts, mail.WithTLSPolicy(policy), mail.WithDialContextFunc(dialer.DialContext))
+		opts = append(opts, mail.WithTLSPolicy(policy), mail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+			return line.keep(dialer.DialContext(ctx, network, address))
+		}))
 	}
 	if e.o.Username != "" {
 		ways := []mail.SMTPAuthType{mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthSCRAMSHA1, mail.SMTPAuthPlain, mail.SMTPAuthLogin}
@@ -230,7 +262,10 @@ func mailBody(v *view) string {
 // dialReason says in few words why a server could not be used.
 func dialReason(err error) string {
 	text := err.Error()
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
+	case untrusted:
+		return protocol.Reason(err)
 	case strings.Contains(text, "STARTTLS"):
 		return "the server offers no STARTTLS"
 	case strings.Contains(text, "auth") || strings.Contains(text, "AUTH") || strings.Contains(text, "535"):

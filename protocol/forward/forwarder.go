@@ -26,6 +26,8 @@ type Options struct {
 	Store        Store
 	Encode       func(ev *pool.Event, m *pool.Message) (id string, body []byte, err error) // an event as the wire has it
 	Destinations []Destination
+	// Synchronised says whether the wall's clock is known to be right; nil: it is.
+	Synchronised func() bool
 	// Paused keeps that a destination wants no more. It must not block for long.
 	Paused     func(name, why string)
 	Settled    func(d *pool.Delivery) // a delivery that is done, given up, or was tried in vain; it must not block. nil: nobody asks
@@ -60,6 +62,9 @@ func New(o Options) (*Forwarder, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Synchronised == nil {
+		o.Synchronised = func() bool { return true }
 	}
 	if o.Settled == nil {
 		o.Settled = func(*pool.Delivery) {}
@@ -103,7 +108,7 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 	}
 	for _, name := range f.o.Store.OutboxNames() {
 		if !here[name] && f.lines[name] == nil {
-			l := newLine(Destination{Name: name})
+			l := newLine(Destination{Name: name, GiveUpAfter: defaultGiveUp})
 			l.gone = true
 			f.load(l)
 			f.lines[name] = l
@@ -113,10 +118,14 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 		if !here[name] {
 			l.gone = true
 			l.rest()
+			f.forget(l)
 		}
 	}
 	f.kick()
 }
+
+// defaultGiveUp is how long rows of a destination wait that is gone since before the start.
+const defaultGiveUp = 7 * 24 * time.Hour
 
 // keep runs a line's sender while the forwarder runs. Called with the lock held.
 func (f *Forwarder) keep(l *line) {
@@ -132,9 +141,36 @@ func (f *Forwarder) keep(l *line) {
 // load takes what the store has for a line; all of it is due.
 func (f *Forwarder) load(l *line) {
 	for _, d := range f.o.Store.Pending(l.Name) {
-		l.rows[d.Event] = &item{Delivery: d, place: -1}
+		it := &item{Delivery: d, place: -1}
+		if d.Since.Year() < clockWorks { // written before the clock was right
+			it.born = time.Now()
+		}
+		l.rows[d.Event] = it
 	}
 	l.requeue()
+}
+
+// forget drops the line of a destination that is gone when nothing waits for it any
+// more. Called with the lock held.
+func (f *Forwarder) forget(l *line) {
+	if l.gone && len(l.rows) == 0 && l.running == 0 {
+		delete(f.lines, l.Name)
+	}
+}
+
+// clockWorks is a year that no clock which is right can be before.
+const clockWorks = 2020
+
+// age is how long a delivery has waited. By the wall's clock that is known only while
+// the clock is right: until then nothing of an earlier run is old.
+func (f *Forwarder) age(it *item, now time.Time) time.Duration {
+	switch {
+	case !it.born.IsZero():
+		return now.Sub(it.born)
+	case f.o.Synchronised():
+		return now.Sub(it.Since)
+	}
+	return 0
 }
 
 // Deliver takes deliveries over whose events are on disk. It does not block.
@@ -189,7 +225,7 @@ func (f *Forwarder) Run(ctx context.Context, grace time.Duration) {
 	f.mu.Unlock()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	sweepAt := time.Now()
+	sweepAt, synced := time.Now(), f.o.Synchronised()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -201,6 +237,11 @@ func (f *Forwarder) Run(ctx context.Context, grace time.Duration) {
 		next := now.Add(time.Minute)
 		f.mu.Lock()
 		if !now.Before(sweepAt) {
+			if is := f.o.Synchronised(); is != synced { // all that waits is due: receivers refuse the times of before
+				if synced = is; is {
+					f.requeue()
+				}
+			}
 			f.giveUpOld(now)
 			sweepAt = now.Add(10 * time.Second)
 		}
@@ -226,6 +267,15 @@ func (f *Forwarder) Run(ctx context.Context, grace time.Duration) {
 	f.wg.Wait()
 }
 
+// requeue makes everything due that waits for a destination which is up.
+func (f *Forwarder) requeue() {
+	for _, l := range f.lines {
+		if !l.down {
+			l.requeue()
+		}
+	}
+}
+
 // attempt tries one delivery once and sees to what follows.
 func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 	begun := time.Now()
@@ -235,8 +285,8 @@ func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 	f.mu.Unlock()
 	r, known := Result{}, true
 	if job == nil {
-		if job, known = f.o.Store.Job(l.Name, it.Event); !known {
-			r = Result{Verdict: Permanent, Note: "the event is no longer kept"}
+		if job, known = f.o.Store.Job(it.Destination, it.Event); !known {
+			r = Result{Verdict: Permanent, Local: true, Note: "the event is no longer kept"}
 		}
 	}
 	if known {
@@ -250,7 +300,7 @@ func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 			p.SIM = job.What.Modem.SIM
 		}
 		if p.ID, p.Body, err = f.o.Encode(&job.What, job.Message); err != nil {
-			r = Result{Verdict: Permanent, Note: "the event can't be written"}
+			r = Result{Verdict: Permanent, Local: true, Note: "the event can't be written"}
 		} else {
 			ctx, cancel := context.WithTimeout(f.ctx, timeout)
 			r = sender.Send(ctx, &p)
@@ -266,6 +316,11 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 	f.mu.Lock()
 	aborted := f.ctx.Err() != nil && r.Verdict == Failed
 	if aborted { // by our own stop: it says nothing of the destination
+		f.free(l, it, retry)
+		f.mu.Unlock()
+		return
+	}
+	if it.done && r.Verdict != Delivered { // sent again by hand meanwhile: the new row stands for both
 		f.free(l, it, retry)
 		f.mu.Unlock()
 		return
@@ -289,7 +344,7 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 		l.paused, l.why = true, "the destination answered 410"
 		tried = it.row()
 	default:
-		if ended.Sub(it.Since) >= l.GiveUpAfter {
+		if f.age(it, ended) >= l.GiveUpAfter {
 			row = it.closed(pool.GivenUp, ended)
 			break
 		}
@@ -304,19 +359,19 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 	f.mu.Unlock()
 	switch r.Verdict {
 	case Delivered:
-		f.metrics.result(l.Name, "done")
+		f.metrics.result(it.Destination, "done")
 		if !it.readAt.IsZero() {
-			f.metrics.seconds.WithLabelValues(l.Name).Observe(ended.Sub(it.readAt).Seconds())
+			f.metrics.seconds.WithLabelValues(it.Destination).Observe(ended.Sub(it.readAt).Seconds())
 		}
 	default:
-		f.metrics.result(l.Name, "retry")
-		f.log.Info("delivery failed", "destination", l.Name, "event", it.Event, "attempt", it.Attempts, "result", r.Note)
+		f.metrics.result(it.Destination, "retry")
+		f.log.Info("delivery failed", "destination", it.Destination, "event", it.Event, "attempt", it.Attempts, "result", r.Note)
 	}
 	if tried != nil {
 		f.o.Settled(tried)
 	}
 	if r.Verdict == Gone && f.o.Paused != nil {
-		f.o.Paused(l.Name, "the destination answered 410")
+		f.o.Paused(it.Destination, "the destination answered 410")
 	}
 	if row != nil {
 		f.receipt(row)
@@ -330,6 +385,7 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 		}
 	}
 	f.free(l, it, retry)
+	f.forget(l)
 	next := f.start(l, time.Now())
 	f.mu.Unlock()
 	if !next.IsZero() {
@@ -381,11 +437,8 @@ func (f *Forwarder) receipt(row *pool.Delivery) {
 func (f *Forwarder) giveUpOld(now time.Time) {
 	for _, l := range f.lines {
 		limit := l.GiveUpAfter
-		if limit == 0 {
-			continue // of a destination that is gone: nobody says how long
-		}
 		for _, it := range l.rows {
-			if it.running || now.Sub(it.Since) < limit {
+			if it.running || f.age(it, now) < limit {
 				continue
 			}
 			row := it.closed(pool.GivenUp, now)

@@ -27,6 +27,7 @@ type item struct {
 	pool.Delivery
 	job     *pool.Job // nil: loaded from the store when its turn comes
 	readAt  time.Time
+	born    time.Time // when this process took it, on the monotonic clock; zero: it was loaded, Since counts
 	next    time.Time
 	place   int  // in the heap; -1: not in it
 	running bool // an attempt is under way
@@ -100,7 +101,7 @@ func (l *line) add(j pool.Job) {
 		old.done = true // sent again by hand while it waits: the new row stands for both
 		l.drop(old)
 	}
-	it := &item{Delivery: j.Delivery, job: &j, readAt: j.ReadAt, place: -1}
+	it := &item{Delivery: j.Delivery, job: &j, readAt: j.ReadAt, born: time.Now(), place: -1}
 	l.rows[j.Event] = it
 	if l.down || l.paused || l.gone {
 		it.job = nil
@@ -146,6 +147,9 @@ func (l *line) pick(now time.Time) (it *item, next time.Time) {
 	if len(l.retries) > 0 && l.retrying < max(1, l.Workers/2) {
 		if first := l.retries[0]; !first.next.After(now) {
 			heap.Pop(&l.retries)
+			if first.done || first.running {
+				return l.pick(now)
+			}
 			return first, time.Time{}
 		}
 		next = l.retries[0].next
@@ -190,6 +194,9 @@ func (l *line) newest() (it *item) {
 // answered takes note of what an attempt says about the destination as a whole.
 func (l *line) answered(it *item, r *Result, now time.Time) {
 	l.last, l.lastAt = r.Note, now
+	if r.Local {
+		return // says nothing of it
+	}
 	if r.Verdict != Failed {
 		l.streak = 0
 		clear(l.streakOf)

@@ -229,11 +229,11 @@ func connectReason(err error) string {
 func (m *mqttSender) Send(ctx context.Context, p *Parcel) Result {
 	v, err := p.view(m.o.Host)
 	if err != nil {
-		return Result{Verdict: Permanent, Note: err.Error()}
+		return Result{Verdict: Permanent, Local: true, Note: err.Error()}
 	}
 	topic, err := m.o.Topic.render(v)
 	if err != nil {
-		return Result{Verdict: Refused, Note: "the topic can't be rendered: " + err.Error()}
+		return Result{Verdict: Refused, Local: true, Note: "the topic can't be rendered: " + err.Error()}
 	}
 	m.mu.Lock()
 	conn, problem := m.conn, m.problem

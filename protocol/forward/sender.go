@@ -35,6 +35,7 @@ type Result struct {
 	Note       string        // status or error, without secrets, numbers and texts
 	Answer     string        // first 512 bytes of the answer
 	RetryAfter time.Duration // 0: by the schedule
+	Local      bool          // decided here: the destination was not asked
 }
 
 // Sender is one destination. Send tries once, within the context's time; it is called

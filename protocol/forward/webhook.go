@@ -48,12 +48,12 @@ func (w *webhook) Send(ctx context.Context, p *Parcel) Result {
 	if w.o.Template != nil {
 		var err error
 		if body, kind, err = w.o.Template.render(p); err != nil {
-			return Result{Verdict: Refused, Note: "the template can't be rendered: " + err.Error()}
+			return Result{Verdict: Refused, Local: true, Note: "the template can't be rendered: " + err.Error()}
 		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.o.URL, bytes.NewReader(body))
 	if err != nil {
-		return Result{Verdict: Refused, Note: "the URL can't be used"}
+		return Result{Verdict: Refused, Local: true, Note: "the URL can't be used"}
 	}
 	now := time.Now()
 	for name, value := range w.o.Headers {

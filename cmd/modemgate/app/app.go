@@ -131,7 +131,7 @@ func (a *App) setup() error {
 	// The pool is made after the forwarder, which shows reservations by it.
 	a.writer = &api.Writer{Host: c.Host, View: func(r *pool.Reservation) *pool.ReservationView { return a.pool.View(r) }}
 	if a.forward, err = forward.New(forward.Options{
-		Store: a.store, Encode: a.encode, Destinations: a.destinations(c), Logger: a.log, Registerer: a.registry,
+		Store: a.store, Encode: a.encode, Synchronised: a.o.Sync, Destinations: a.destinations(c), Logger: a.log, Registerer: a.registry,
 		Settled: func(d *pool.Delivery) {
 			if d.State == pool.GivenUp {
 				a.pool.GaveUp(d)
@@ -398,12 +398,12 @@ func (a *App) reload(c *config.Config) error {
 	}
 	a.forward.SetDestinations(a.destinations(c))
 	a.alarms.SetReceivers(c.Alarms)
-	a.api.SetApps(apps(c))
-	a.admin.SetToken(c.Admin.Token)
 	a.counters.apps(c.Pool.Apps)
 	if err := a.pool.SetConfig(&c.Pool, "operator"); err != nil {
 		return err
 	}
+	a.api.SetApps(apps(c)) // who is let in is known to the pool
+	a.admin.SetToken(c.Admin.Token)
 	a.config = c
 	return nil
 }
@@ -417,6 +417,8 @@ func restartNeeded(was, is *config.Config) error {
 		{"data_dir", was.DataDir != is.DataDir},
 		{"[api] listen", was.API.Listen != is.API.Listen || was.API.CertFile != is.API.CertFile || was.API.KeyFile != is.API.KeyFile},
 		{"[admin] listen", was.Admin.Listen != is.Admin.Listen || was.Admin.CertFile != is.Admin.CertFile || was.Admin.KeyFile != is.Admin.KeyFile},
+		{"[api] allow", !slices.Equal(was.API.Allow, is.API.Allow)},
+		{"[api] trusted_proxies", !slices.Equal(was.API.TrustedProxies, is.API.TrustedProxies)},
 		{"[modems]", fmt.Sprint(was.Modems) != fmt.Sprint(is.Modems)},
 	} {
 		if k.changed {

@@ -47,7 +47,7 @@ func (a *App) conditions(now time.Time) []pool.Condition {
 			add(pool.DestinationDown, d.Name, "destination %s does not take events: %s", d.Name, d.LastResult)
 		case "paused":
 			add(pool.DestinationPaused, d.Name, "destination %s is paused: %s", d.Name, d.Why)
-		case "gone":
+		case "gone": // only with rows
 			add(pool.DestinationPaused, d.Name, "destination %s is no longer configured and %d deliveries wait for it", d.Name, d.Depth)
 		}
 		if d.GaveUp > 0 || now.Sub(d.GaveUpAt) < givenUpLasts {
