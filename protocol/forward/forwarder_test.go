@@ -119,6 +119,8 @@ type post struct {
 	store *memory
 	f     *Forwarder
 	stop  func()
+
+	synchronised func() bool // nil: it is
 }
 
 func newPost(t *testing.T, workers int, send func(ctx context.Context, p *Parcel) Result) *post {
@@ -133,7 +135,7 @@ func (p *post) start(t *testing.T, workers int) {
 	t.Helper()
 	var err error
 	p.f, err = New(Options{
-		Store: p.store,
+		Store: p.store, Synchronised: p.synchronised,
 		Encode: func(ev *pool.Event, _ *pool.Message) (string, []byte, error) {
 			return fmt.Sprint("evt_", ev.ID), []byte("{}"), nil
 		},
