@@ -375,16 +375,20 @@ func TestPlantedBugs(t *testing.T) {
 	for _, bug := range []struct {
 		name  string
 		edits []edit
+		by    string // the test that must find it; empty: TestModel
 	}{
-		{"a number reserved twice", []edit{{"sim.go", "case b.EndedAt.IsZero():\n\t\treturn Reserved, \"\"", "case b.EndedAt.IsZero():\n\t\treturn Free, \"\""}}},
-		{"a late message goes to the next holder", []edit{{"reservation.go", "return !t.Before(b.created) && (", "return ("}}},
-		{"a repeat is answered before its commit", []edit{
+		{name: "checked, then acted upon", by: "TestLinearizable", edits: []edit{
+			{"sim.go", "case b == nil || b.over(now):", "case b == nil || b.over(now) || now.Sub(b.created) < 50*time.Microsecond: // not seen yet"},
+		}},
+		{name: "a number reserved twice", edits: []edit{{"sim.go", "case b.EndedAt.IsZero():\n\t\treturn Reserved, \"\"", "case b.EndedAt.IsZero():\n\t\treturn Free, \"\""}}},
+		{name: "a late message goes to the next holder", edits: []edit{{"reservation.go", "return !t.Before(b.created) && (", "return ("}}},
+		{name: "a repeat is answered before its commit", edits: []edit{
 			{"idempotency.go", "running != nil {", "running != nil && ks.Object == 0 {"},
 			{"reservation.go", "t := p.submit(&Change{}, nil) // it may have changed just now", "t := make(ticket, 1)\n\tt <- nil"},
 		}},
-		{"quiet time is forgotten", []edit{{"reservation.go", "return !b.EndedAt.IsZero() && !now.Before(b.quietEnd)", "return !b.EndedAt.IsZero()"}}},
-		{"another's message is seen", []edit{{"visible.go", `if holder != "" {`, `if holder == app.Name {`}}},
-		{"senders are forgotten", []edit{{"visible.go", "fromOneOf(", "true || fromOneOf("}}},
+		{name: "quiet time is forgotten", edits: []edit{{"reservation.go", "return !b.EndedAt.IsZero() && !now.Before(b.quietEnd)", "return !b.EndedAt.IsZero()"}}},
+		{name: "another's message is seen", edits: []edit{{"visible.go", `if holder != "" {`, `if holder == app.Name {`}}},
+		{name: "senders are forgotten", edits: []edit{{"visible.go", "fromOneOf(", "true || fromOneOf("}}},
 	} {
 		t.Run(bug.name, func(t *testing.T) {
 			t.Parallel()
@@ -415,8 +419,9 @@ func TestPlantedBugs(t *testing.T) {
 			if err := os.WriteFile(path, overlay, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay="+path, "-run=^TestModel$", "-count=1", ".", "-rapid.nofailfile").CombinedOutput()
-			if err == nil || !strings.Contains(string(out), "--- FAIL: TestModel") {
+			by := cmp.Or(bug.by, "TestModel")
+			out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay="+path, "-run=^"+by+"$", "-count=1", ".", "-rapid.nofailfile").CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "--- FAIL: "+by) {
 				t.Errorf("not found: %v\n%s", err, out)
 			}
 		})

@@ -153,7 +153,7 @@ func (p *Pool) SetSIM(iccid string, f SIMFacts) (*SIMRow, error) {
 	}
 	s.derive(p.networks)
 	p.countNumbers()
-	p.serveQueue(now)
+	p.serveQueue()
 	row := p.simRow(s, now)
 	t := p.submit(&Change{SIMs: []SIM{s.SIM}, Audit: []Audit{{At: now.UTC().Round(0), Who: "operator", What: "sim.set", Subject: s.ICCID,
 		Why: strings.Join(what, ",")}}}, nil)

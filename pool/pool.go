@@ -293,7 +293,7 @@ func (p *Pool) SetConfig(c *Config, who string) error {
 		}
 		return q.app == nil
 	})
-	p.serveQueue(time.Now())
+	p.serveQueue()
 	t := p.submit(&Change{Audit: []Audit{{At: now(), Who: who, What: "config.reloaded"}}}, nil)
 	p.mu.Unlock()
 	p.kick()

@@ -47,7 +47,7 @@ func (p *Pool) ModemChanged(m Modem, heard time.Time, swept, gone bool) {
 		}
 	}
 	p.countNumbers()
-	p.serveQueue(now)
+	p.serveQueue()
 	p.watchModem(st, heard, now)
 	if len(c.SIMs) > 0 || len(c.Modems) > 0 {
 		p.submit(c, nil)

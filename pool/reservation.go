@@ -125,7 +125,7 @@ func (p *Pool) reserve(ctx context.Context, name string, req *ReserveRequest, ks
 		p.mu.Unlock()
 		return nil, refuse(Unauthorized, "")
 	}
-	p.serveQueue(now) // a number may have become free that nobody was told of yet
+	p.serveQueue() // a number may have become free that nobody was told of yet
 	a := p.tryReserve(app, req, ks, now)
 	var q *queued
 	if a.err != nil && a.err.Code == NoNumberFree && req.Wait > 0 && !p.Stopping() {
@@ -175,8 +175,10 @@ func (p *Pool) awaitNumber(ctx context.Context, q *queued) answer {
 
 // serveQueue gives what has become free to those who wait for it, oldest first. It is
 // called whenever a number may have become free, so a newcomer never finds one free
-// that somebody waits for.
-func (p *Pool) serveQueue(now time.Time) {
+// that somebody waits for. The time is taken here, under the lock: a reservation begins
+// when it is made, not when its caller began to wait for the lock.
+func (p *Pool) serveQueue() {
+	now := time.Now()
 	for i := 0; i < len(p.queue); i++ {
 		q := p.queue[i]
 		a := p.tryReserve(q.app, q.req, q.ks, now)
@@ -306,7 +308,7 @@ func (p *Pool) Release(app string, id ID) error {
 	}
 	t := p.submit(c, then)
 	if ends { // only now: the next one's must not be on disk before the end of this one
-		p.serveQueue(now)
+		p.serveQueue()
 	}
 	p.mu.Unlock()
 	return t.wait()
@@ -327,7 +329,7 @@ func (p *Pool) EndReservation(id ID, why string) (*ReservationView, error) {
 	now := time.Now()
 	then := p.endBooking(b, ByOperator, now, c, Audit{Who: "operator", Why: why})
 	t := p.submit(c, then)
-	p.serveQueue(now)
+	p.serveQueue()
 	r := b.Reservation
 	p.mu.Unlock()
 	if err := t.wait(); err != nil {
@@ -412,7 +414,7 @@ func (p *Pool) endBookings(now time.Time) (next time.Time) {
 		p.past = p.past[1:]
 	}
 	if freed {
-		p.serveQueue(now)
+		p.serveQueue()
 	}
 	return next
 }
