@@ -264,15 +264,26 @@ func resendOne(x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := ""
-	if b.To != nil {
-		to = *b.To
+	to, err := x.destination(b.To)
+	if err != nil {
+		return nil, err
 	}
 	n, err := x.h.o.Pool.Resend(id, to, x.h.o.Store.Deliveries(id+1))
 	if err != nil {
 		return nil, err
 	}
 	return Resent{n}, nil
+}
+
+// destination is one that a request names; empty when it names none.
+func (x *exchange) destination(name *string) (string, error) {
+	switch {
+	case name == nil:
+		return "", nil
+	case !x.h.o.Pool.HasDestination(*name):
+		return "", &pool.Error{Code: pool.NotFound, Detail: "no such destination"}
+	}
+	return *name, nil
 }
 
 func resendMany(x *exchange) (any, error) {
@@ -283,9 +294,10 @@ func resendMany(x *exchange) (any, error) {
 	if b.Since == nil {
 		return nil, &protocol.Invalid{Name: "since", Why: "is missing"}
 	}
-	since, to := time.Time(*b.Since), ""
-	if b.To != nil {
-		to = *b.To
+	since := time.Time(*b.Since)
+	to, err := x.destination(b.To)
+	if err != nil {
+		return nil, err
 	}
 	var ids []pool.ID
 	x.h.o.Store.Messages(0, false, func(m *pool.Message) bool {

@@ -13,6 +13,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -87,6 +88,7 @@ type Handler struct {
 	metrics http.Handler
 	began   time.Time
 	streams streams
+	wrong   protocol.Guesses
 }
 
 // maxBody bounds a request's body.
@@ -119,9 +121,26 @@ func New(o Options) (*Handler, error) {
 		h.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, fn) })
 	}
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		h.answer(w, r, func(*exchange) (any, error) { return nil, &pool.Error{Code: pool.NotFound} })
+		code := pool.NotFound
+		if allowed := h.methods(r); len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			code = "method_not_allowed"
+		}
+		h.answer(w, r, func(*exchange) (any, error) { return nil, &pool.Error{Code: code} })
 	})
 	return h, nil
+}
+
+// methods are those that the path of a request takes.
+func (h *Handler) methods(r *http.Request) (out []string) {
+	for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		other := *r
+		other.Method = m
+		if _, pattern := h.mux.Handler(&other); pattern != "/" && pattern != "" {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // SetToken replaces the token; empty: none is asked for.
@@ -133,6 +152,10 @@ func (h *Handler) SetToken(token string) {
 	sum := sha256.Sum256([]byte(token))
 	h.token.Store(&sum)
 }
+
+// TokenFailures says whether within the last minute an address has asked too often
+// without the token.
+func (h *Handler) TokenFailures(now time.Time) bool { return h.wrong.Over(now) }
 
 // Trusted serves whoever can reach it: the control socket.
 func (h *Handler) Trusted() http.Handler { return h.mux }
@@ -146,6 +169,12 @@ func (h *Handler) Public() http.Handler {
 			scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 			sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
 			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
+				peer, _ := netip.ParseAddrPort(r.RemoteAddr) // of no address: all of those together
+				if h.wrong.TooMany(peer.Addr(), time.Now()) {
+					w.Header().Set("Retry-After", "60")
+					h.problem(w, &pool.Error{Code: "rate_limited"})
+					return
+				}
 				w.Header().Set("WWW-Authenticate", "Bearer")
 				h.problem(w, &pool.Error{Code: pool.Unauthorized})
 				return

@@ -208,7 +208,10 @@ type page struct {
 
 // page reads the query. filters are the names of fields that may be filtered by.
 func (x *exchange) page(filters ...string) (page, error) {
-	q := x.r.URL.Query()
+	q, err := url.ParseQuery(x.r.URL.RawQuery)
+	if err != nil {
+		return page{}, &protocol.Invalid{Name: "query", Why: "can't be read: is every value escaped?"}
+	}
 	p := page{limit: 100, after: q.Get("after"), filter: url.Values{}}
 	for name, values := range q {
 		switch {

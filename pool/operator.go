@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // SIMRow is a card as the operator sees it.
@@ -164,11 +166,44 @@ func (p *Pool) SetSIM(iccid string, f SIMFacts) (*SIMRow, error) {
 	return &row, nil
 }
 
+// Bounds of what an operator says of a card.
+const (
+	maxName = 64 // characters, also of a tag
+	maxNote = 1000
+	maxTags = 100
+)
+
+// plain refuses what could not be shown, or not be told from something else.
+func (f *SIMFacts) plain() error {
+	odd := func(s string, most int) bool {
+		return !utf8.ValidString(s) || utf8.RuneCountInString(s) > most || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError })
+	}
+	switch {
+	case f.Name != nil && odd(*f.Name, maxName):
+		return refuse(InvalidRequest, "name: at most 64 characters, none of them a control character")
+	case f.Note != nil && odd(*f.Note, maxNote):
+		return refuse(InvalidRequest, "note: at most 1,000 characters, none of them a control character")
+	case f.Tags != nil && (len(*f.Tags) > maxTags || slices.ContainsFunc(*f.Tags, func(t string) bool { return t == "" || odd(t, maxName) || strings.Contains(t, ",") })):
+		return refuse(InvalidRequest, "tags: at most 100, each of 1 to 64 characters without commas and control characters")
+	}
+	return nil
+}
+
 // maySet refuses what the file says otherwise, a number that is none, and the number of
 // a card that is reserved.
 func (p *Pool) maySet(s *sim, f *SIMFacts, now time.Time) error {
 	if f.Number != nil && *f.Number != "" && !IsNumber(*f.Number) {
 		return refuse(InvalidRequest, "number: not a number in international form such as +4915112345678")
+	}
+	if err := f.plain(); err != nil {
+		return err
+	}
+	if f.Name != nil && *f.Name != "" {
+		for _, other := range p.sims {
+			if other != s && other.is(*f.Name) {
+				return refuse(Conflict, "name: another card has this name, number or ICCID")
+			}
+		}
 	}
 	if b := s.reservation; f.Number != nil && *f.Number != s.number && b != nil && b.EndedAt.IsZero() {
 		return refuse(Conflict, "the number of a reserved card can't be set")
@@ -246,6 +281,13 @@ func (p *Pool) Resend(id ID, to string, rows []Delivery) (int, error) {
 	t := p.submit(c, func() { p.deliver(jobs) })
 	p.mu.Unlock()
 	return len(jobs), t.wait()
+}
+
+// HasDestination says whether one of that name is configured.
+func (p *Pool) HasDestination(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.config.Destinations, func(d Destination) bool { return d.Name == name })
 }
 
 // resendTo finds the event of a message and where it is to go. The event of a message

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -89,50 +88,9 @@ func (h *Handler) SetApps(apps []App) {
 	h.hub.revoke(h.good)
 }
 
-const (
-	wrongLimit = 10 // requests without a valid token that an address may make in wrongTime
-	wrongTime  = time.Minute
-	maxWrong   = 10000 // addresses that are remembered
-)
-
-// guesses counts requests without a valid token by address.
-type guesses struct {
-	mu     sync.Mutex
-	at     map[netip.Addr]*guess
-	overAt time.Time // when an address was last over the limit
-}
-
-type guess struct {
-	since time.Time
-	count int
-}
-
-// tooMany counts one more; true when there were too many.
-func (g *guesses) tooMany(addr netip.Addr, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.at == nil || len(g.at) >= maxWrong {
-		g.at = map[netip.Addr]*guess{}
-	}
-	e := g.at[addr]
-	if e == nil || now.Sub(e.since) >= wrongTime {
-		e = &guess{since: now}
-		g.at[addr] = e
-	}
-	e.count++
-	if e.count > wrongLimit {
-		g.overAt = now
-	}
-	return e.count > wrongLimit
-}
-
 // TokenFailures says whether within the last minute an address has asked too often
 // without a valid token.
-func (h *Handler) TokenFailures(now time.Time) bool {
-	h.wrong.mu.Lock()
-	defer h.wrong.mu.Unlock()
-	return !h.wrong.overAt.IsZero() && now.Sub(h.wrong.overAt) < wrongTime
-}
+func (h *Handler) TokenFailures(now time.Time) bool { return h.wrong.Over(now) }
 
 // peer is the address that a request comes from: the connection's, unless that is a
 // proxy of the operator's that says whom it speaks for.

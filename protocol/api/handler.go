@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	_ "embed" // the description of the API
@@ -53,7 +54,7 @@ type Handler struct {
 	mux     *http.ServeMux
 	metrics *metrics
 	clients atomic.Pointer[[]*client]
-	wrong   guesses
+	wrong   protocol.Guesses
 	hub     hub
 }
 
@@ -157,7 +158,11 @@ func (h *Handler) serve(pattern string, list []route, w http.ResponseWriter, r *
 	w.Header().Set("X-Request-Id", id)
 	w.Header().Set("Cache-Control", "no-store")
 	err := x.guarded(list)
-	if err != nil && r.Context().Err() == nil {
+	gone := errors.Is(err, context.Canceled)
+	switch {
+	case gone:
+		rec.status = clientGone
+	case err != nil:
 		x.problem(err)
 	}
 	app := ""
@@ -165,7 +170,13 @@ func (h *Handler) serve(pattern string, list []route, w http.ResponseWriter, r *
 		app = x.client.Name
 	}
 	h.metrics.count(app, pattern, rec.status, time.Since(begun))
+	if gone {
+		panic(http.ErrAbortHandler) // an empty answer would look like a good one
+	}
 }
+
+// clientGone is counted for a request whose client did not wait for the answer.
+const clientGone = 499
 
 // guarded runs the endpoint; a panic becomes a problem and is counted.
 func (x *exchange) guarded(list []route) (err error) {
@@ -204,8 +215,8 @@ func (x *exchange) guarded(list []route) (err error) {
 func (x *exchange) enter(rt *route) error {
 	x.client, x.token = x.h.authenticate(x.r)
 	if x.client == nil {
-		if x.h.wrong.tooMany(x.h.peer(x.r), time.Now()) {
-			return &pool.Error{Code: "rate_limited", RetryAfter: wrongTime}
+		if x.h.wrong.TooMany(x.h.peer(x.r), time.Now()) {
+			return &pool.Error{Code: "rate_limited", RetryAfter: protocol.GuessTime}
 		}
 		x.w.Header().Set("WWW-Authenticate", "Bearer")
 		return &pool.Error{Code: pool.Unauthorized}
@@ -235,6 +246,8 @@ func (x *exchange) problem(err error) {
 			e = &pool.Error{Code: pool.StoreUnavailable}
 		}
 	}
+	// A body that did not come in time has used the time of the answer, too.
+	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(5 * time.Second)) // where it can't be set there is none
 	p := protocol.NewProblem(string(e.Code), e.Detail)
 	if e.RetryAfter > 0 {
 		x.w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,12 +14,19 @@ import (
 // query reads the parameters of a request. The first fault is kept; all reads after it
 // give zero values.
 type query struct {
-	x     *exchange
-	err   error
-	known map[string]bool
+	values url.Values
+	err    error
+	known  map[string]bool
 }
 
-func (x *exchange) query() *query { return &query{x: x, known: map[string]bool{}} }
+func (x *exchange) query() *query {
+	q := &query{known: map[string]bool{}}
+	var err error
+	if q.values, err = url.ParseQuery(x.r.URL.RawQuery); err != nil {
+		q.fail("query", "can't be read: is every value escaped?")
+	}
+	return q
+}
 
 func (q *query) fail(name, why string) {
 	if q.err == nil {
@@ -29,7 +37,7 @@ func (q *query) fail(name, why string) {
 // text reads a parameter; empty when it is not given.
 func (q *query) text(name string) string {
 	q.known[name] = true
-	values := q.x.r.URL.Query()[name]
+	values := q.values[name]
 	if len(values) > 1 {
 		q.fail(name, "stands twice")
 		return ""
@@ -106,7 +114,7 @@ func (q *query) page(prefix string) pool.Query {
 
 // done reports the first fault, an unknown parameter among them.
 func (q *query) done() error {
-	for name := range q.x.r.URL.Query() {
+	for name := range q.values {
 		if !q.known[name] {
 			q.fail(name, "unknown parameter")
 		}

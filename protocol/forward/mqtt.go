@@ -107,12 +107,13 @@ type mqttSender struct {
 	mu       sync.Mutex
 	conn     *autopaho.ConnectionManager // nil: not running
 	problem  string                      // why the newest attempt to connect failed
+	first    chan struct{}               // closed when the first attempt to connect has ended
 	announce chan struct{}               // Home Assistant is to be told anew
 }
 
 // NewMQTT makes a Sender.
 func NewMQTT(o MQTTOptions) Sender {
-	return &mqttSender{o: o, status: "modemgate/" + level(o.Host) + "/status", announce: make(chan struct{}, 1)}
+	return &mqttSender{o: o, status: "modemgate/" + level(o.Host) + "/status", announce: make(chan struct{}, 1), first: make(chan struct{})}
 }
 
 // Run implements Sender: it keeps the connection.
@@ -211,6 +212,11 @@ func (m *mqttSender) note(problem string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.problem = problem
+	select {
+	case <-m.first:
+	default:
+		close(m.first)
+	}
 }
 
 // connectReason says in few words why a broker could not be reached.
@@ -234,6 +240,10 @@ func (m *mqttSender) Send(ctx context.Context, p *Parcel) Result {
 	topic, err := m.o.Topic.render(v)
 	if err != nil {
 		return Result{Verdict: Refused, Local: true, Note: "the topic can't be rendered: " + err.Error()}
+	}
+	select { // at the start much may wait: that there is no connection yet says nothing
+	case <-m.first:
+	case <-ctx.Done():
 	}
 	m.mu.Lock()
 	conn, problem := m.conn, m.problem

@@ -95,6 +95,8 @@ func TestHostileRequests(t *testing.T) {
 		"PUT":                           {strings.Replace(get("/v1/numbers", auth), "GET", "PUT", 1), 405, "method_not_allowed"},
 		"OPTIONS":                       {strings.Replace(get("/v1/numbers", auth), "GET", "OPTIONS", 1), 405, "method_not_allowed"},
 		"TRACE":                         {strings.Replace(get("/v1/numbers", auth), "GET", "TRACE", 1), 405, "method_not_allowed"},
+		"a query that is broken":        {get("/v1/messages?reservation=res_1%zz&limit=1", auth), 400, "invalid_request"},
+		"a query of semicolons":         {get("/v1/messages?limit=1;since=2099-01-01T00:00:00Z", auth), 400, "invalid_request"},
 		"limit 0":                       {get("/v1/messages?limit=0", auth), 400, "invalid_request"},
 		"limit -1":                      {get("/v1/messages?limit=-1", auth), 400, "invalid_request"},
 		"limit 1001":                    {get("/v1/messages?limit=1001", auth), 400, "invalid_request"},
@@ -133,6 +135,99 @@ func TestHostileRequests(t *testing.T) {
 	}
 	if a := g.request(qaToken, "GET", "/v1/reservations", ""); !strings.Contains(string(a.body), `"items":[]`) {
 		t.Errorf("something was reserved: %s", a.body)
+	}
+}
+
+// TestClientLeaves gives no answer that looks like a good one to a client that has ended
+// its side, and a problem for a body that does not come whole.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, 1, "")
+	sim, _ := g.rack.Modem(0).SIM()
+	for name, c := range map[string]struct {
+		length int
+		body   string
+		status int
+	}{
+		"while it waits":  {0, fmt.Sprintf(`{"number":%q,"timeout_s":5}`, sim.MSISDN), 0},
+		"inside the body": {500, `{"num`, 400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", g.app.APIAddr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			length := max(c.length, len(c.body))
+			if _, err := fmt.Fprintf(conn, "POST /v1/wait HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", qaToken, length, c.body); err != nil {
+				t.Fatal(err)
+			}
+			if c.status == 0 {
+				g.until("the call to wait", func() bool { return g.app.Pool().Waiting() == 1 })
+			}
+			if tcp, ok := conn.(*net.TCPConn); !ok || tcp.CloseWrite() != nil {
+				t.Fatal("can't end our side")
+			}
+			status := 0
+			if resp, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
+				status = resp.StatusCode
+				_ = resp.Body.Close() // only the status counts
+			}
+			if status != c.status {
+				t.Errorf("%d, not %d", status, c.status)
+			}
+		})
+	}
+}
+
+// TestAdminRefusals answers wrong methods with those that are right, and wrong tokens
+// only so often.
+func TestAdminRefusals(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, 1, "")
+	ask := func(method, path, token string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.app.AdminAddr()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode, resp.Header.Get("Allow")
+	}
+	if status, allow := ask("OPTIONS", "/api/v1/status", ""); status != http.StatusMethodNotAllowed || allow != "GET" {
+		t.Errorf("%d, Allow %q", status, allow)
+	}
+	if status, allow := ask("PUT", "/api/v1/messages", ""); status != http.StatusMethodNotAllowed || allow != "GET, DELETE" {
+		t.Errorf("%d, Allow %q", status, allow)
+	}
+	if status, _ := ask("GET", "/api/v1/nothing", ""); status != http.StatusNotFound {
+		t.Errorf("%d", status)
+	}
+	if status, _ := ask("POST", "/api/v1/messages/resend", ""); status != http.StatusBadRequest {
+		t.Errorf("%d", status)
+	}
+	g.app.admin.SetToken("the-operator's-own-token")
+	for i := range 12 {
+		want := http.StatusUnauthorized
+		if i >= 10 {
+			want = http.StatusTooManyRequests
+		}
+		if status, _ := ask("GET", "/api/v1/status", "wrong"); status != want {
+			t.Errorf("wrong token %d: %d, not %d", i+1, status, want)
+		}
+	}
+	if status, _ := ask("GET", "/api/v1/status", "the-operator's-own-token"); status != http.StatusOK {
+		t.Errorf("the right one: %d", status)
+	}
+	if !g.app.admin.TokenFailures(time.Now()) {
+		t.Error("nobody is told of it")
 	}
 }
 

@@ -66,8 +66,8 @@ func (a *App) conditions(now time.Time) []pool.Condition {
 	if !a.o.Sync() && now.Sub(a.began) > clockPatient {
 		add(pool.ClockUnsynced, "", "nobody keeps the machine's clock right: see timedatectl")
 	}
-	if a.api.TokenFailures(now) {
-		add(pool.TokenFailures, "", "an address has asked the API too often without a valid token")
+	if a.api.TokenFailures(now) || a.admin.TokenFailures(now) {
+		add(pool.TokenFailures, "", "an address has asked too often without a valid token")
 	}
 	a.mu.Lock()
 	if a.refused != "" {

@@ -141,6 +141,11 @@ func TestRegister(t *testing.T) {
 	if got := d.run(1, "sims", "import", file); !strings.Contains(got, "line 2:") || !strings.Contains(got, "1 cards changed") {
 		t.Errorf("a bad line keeps a good one out, or is not named: %s", got)
 	}
+	d.run(1, "sims", "import", "/dev/zero")
+	for _, odd := range []string{"name=meter-7", "name=" + rows[2][0], "name=a\nb", "name=" + strings.Repeat("x", 65), "note=\x1b[31m"} {
+		d.run(1, "sims", "set", rows[1][0], odd)
+	}
+	d.run(1, "messages", "resend", "-since", "1h", "-to", "nobody")
 	d.run(0, "sims", "forget", "8949020000000000001")
 	d.run(1, "sims", "forget", "8949020000000000001")
 	d.run(1, "sims", "set", "12345", "name=x")

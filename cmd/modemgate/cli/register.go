@@ -15,6 +15,8 @@ import (
 	"modemgate/admin"
 )
 
+const maxRegister = 4 << 20
+
 // registerColumns are the columns of the SIM register as a CSV file.
 func registerColumns() []string {
 	return []string{"iccid", "name", "number", "tags", "enabled", "note"}
@@ -70,6 +72,9 @@ func simsImport() command {
 					return &failure{what: "reading the cards", err: err}
 				}
 				defer f.Close()
+				if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxRegister {
+					return &failure{what: "reading the cards: " + e.args[0] + " is no file of at most 4 MiB"}
+				}
 				lines, err := readRegister(f)
 				if err != nil {
 					return &failure{what: "reading " + e.args[0], err: err}
