@@ -142,7 +142,7 @@ func BenchmarkDrain(b *testing.B) {
 		for at := 0; at < rows; at += 500 {
 			c := &pool.Change{}
 			for i := range 500 {
-				id := pool.ID(2*(at+i) + 5_000_000_000_000_000)
+				id := pool.ID(2*(at+i)) + 5_000_000_000_000_000
 				c.Messages = append(c.Messages, pool.Message{ID: id, Kind: pool.Text, ICCID: fmt.Sprint(i % 64), Text: &text, CompletedAt: time.Now()})
 				c.Events = append(c.Events, pool.Event{ID: id + 1, Type: pool.SMSReceived, At: time.Now(), Message: id})
 				c.Deliveries = append(c.Deliveries, pool.Delivery{Event: id + 1, Destination: "crm", State: pool.Pending, Since: time.Now(), Message: id})
