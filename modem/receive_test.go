@@ -306,3 +306,18 @@ func TestCall(t *testing.T) {
 		t.Errorf("%d notices of one call", len(b.owner.calls))
 	}
 }
+
+// TestLostAnnouncement finds a message whose announcement fell into a hang as soon as the
+// modem has another one, long before the next sweep.
+func TestLostAnnouncement(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, simulator.Options{Profiles: []simulator.Profile{simulator.EC25()}})
+	b.start(10 * time.Minute)
+	m := b.sim.Modem(0)
+	m.Hang(true)
+	m.Deliver(simulator.SMS{From: "PANEL", Text: "announced to nobody"})
+	m.Hang(false)
+	m.Deliver(simulator.SMS{From: "PANEL", Text: "announced"})
+	b.until("both messages", func() bool { return len(b.owner.messages()) == 2 && b.stored() == 0 })
+	b.order()
+}

@@ -209,21 +209,24 @@ func (s *session) advance(ctx context.Context) (err error) {
 // errNotYet means that something is still missing: it is asked for again.
 var errNotYet = errors.New("not yet")
 
-// checkUp queues the questions of one round of health: whether the modem is registered,
-// and in its turn how full the storages are, and how signal and card are. Each goes by itself, so that
+// checkUp queues the questions of one round of health: how full the storages are, whether
+// the modem is registered, and in its turn how signal and card are. Each goes by itself, so that
 // no message waits for more than one of them. A modem that has answered lately is not idle: it is not asked.
 func (s *session) checkUp(now time.Time) {
 	// Spread a little, so that modems which were busy together do not stay in step.
 	due := s.o.together(s.status.HeardAt.Add(s.o.Health - rand.N(s.o.Health/16+1)))
 	if now.Before(due) {
 		s.healthAt = due
+		if due.Sub(now) > s.o.Health/2 {
+			s.rounds = 0 // it was busy: look first whether an announcement was lost meanwhile
+		}
 		return
 	}
 	s.healthAt = now.Add(s.o.Health)
 	switch {
 	case s.rounds%4 == 3:
 		s.chores = append(s.chores, s.checkSignal, s.checkCard)
-	case s.rounds%2 == 1 && s.stage == receiving:
+	case s.rounds%2 == 0 && s.stage == receiving:
 		s.chores = append(s.chores, s.checkStorage)
 	default:
 		s.chores = append(s.chores, s.checkRegistration)

@@ -238,9 +238,7 @@ func (s *session) checkStorage(ctx context.Context) error {
 		s.distrust()
 		return nil
 	}
-	if s.status.StorageUsed > len(s.held)+len(s.announced) {
-		s.sweepAll()
-	}
+	s.lookForMissed()
 	return nil
 }
 

@@ -34,6 +34,7 @@ type storing struct {
 	gap       bool // the sweep could not read all there is
 	first     bool // no sweep of this session has been complete
 	listed    int  // storages that the sweep could list
+	drafts    int  // in the storage that receives: drafts and copies of what was sent, which stay
 	cardChore bool
 	busy      int
 
@@ -201,6 +202,7 @@ func (s *session) deleteOne(ctx context.Context) error {
 		return err
 	}
 	s.takeInbox() // what was announced for this place until now means this message
+	s.lookForMissed()
 	if len(s.doomed) == 0 || s.doomed[0] != p || len(s.announced) > 0 {
 		return nil // a message that was announced meanwhile goes first
 	}
@@ -231,6 +233,15 @@ func (s *session) prove(ctx context.Context) error {
 		return fmt.Errorf("storage: %w", errLost)
 	}
 	return nil
+}
+
+// lookForMissed begins a sweep when more is stored than was read or announced: an
+// announcement was lost, in a short hang most likely. A busy modem is not asked how it
+// is; each deletion asks how full its storage is.
+func (s *session) lookForMissed() {
+	if s.status.StorageUsed > len(s.held)+len(s.announced)+s.drafts && len(s.toSweep) == 0 {
+		s.sweepAll()
+	}
 }
 
 // askStorage asks which storages are selected, and how full they are. What can't be
@@ -322,7 +333,7 @@ func (s *session) listStorage(ctx context.Context, name string) error {
 	if s.first {
 		found = SweepAtConnect
 	}
-	at := time.Now()
+	at, drafts := time.Now(), 0
 	for _, m := range answer.CMGL(lines) {
 		p := place{name, m.Index}
 		if h := s.held[p]; h != nil {
@@ -341,6 +352,7 @@ func (s *session) listStorage(ctx context.Context, name string) error {
 			m = again
 		}
 		if !received(m) {
+			drafts++
 			continue
 		}
 		// One that was announced meanwhile is that: it has its time.
@@ -353,6 +365,9 @@ func (s *session) listStorage(ctx context.Context, name string) error {
 			}
 		}
 		s.hand(p, m, how, when)
+	}
+	if n := len(s.storages); n == 0 || name == s.storages[n-1] {
+		s.drafts = drafts
 	}
 	return nil
 }
