@@ -63,6 +63,9 @@ func (a *App) checkAudit() {
 		return
 	}
 	seq, hash := a.store.AuditHead()
+	if seq == 0 {
+		return // nothing has happened yet
+	}
 	a.log.Info("audit head", "seq", seq, "hash", hash)
 }
 

@@ -32,6 +32,14 @@ func statusCommand() command {
 				}{s, rows})
 			}
 			fmt.Fprintf(e.stdout, "modemgate %s, modems: %s; numbers: %s; waiting deliveries: %d\n\n", s.Version, counts(s.Modems), counts(s.Numbers), s.Outbox)
+			if len(s.Alarms) > 0 {
+				if err := show(e, false, s.Alarms, []string{"ALARM", "SINCE", "WHAT"}, func(a *admin.AlarmRow) []string {
+					return []string{a.Alarm, at(&a.Since), a.Detail}
+				}); err != nil {
+					return err
+				}
+				fmt.Fprintln(e.stdout)
+			}
 			return show(e, false, rows, []string{"SLOT", "STATE", "WHY", "NUMBER", "SIM", "NETWORK", "SIGNAL", "MODEL"}, func(m *admin.ModemRow) []string {
 				signal := "-"
 				if m.SignalDBm != nil {
