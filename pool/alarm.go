@@ -97,7 +97,7 @@ func (p *Pool) SetConditions(list []Condition) {
 }
 
 func (p *Pool) tellAlarm(a Alarm, kind EventType, now time.Time) {
-	p.tell(Event{ID: p.draw(), Type: kind, At: now.UTC().Round(0), Alarm: &a}, &Change{Alarms: []Alarm{a}}, nil)
+	p.tell(Event{ID: p.draw(), Type: kind, At: now.UTC().Round(0), Alarm: &a}, &Change{Alarms: []Alarm{a}}, "")
 }
 
 // Alarms lists what is wrong, by name and subject.

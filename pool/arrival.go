@@ -298,14 +298,14 @@ func (p *Pool) deliver(jobs []Job) {
 }
 
 // broadcast puts an event that no route decides on into c: it goes to each destination
-// that lists its type, but the one that it is not for, where there is such.
-func (p *Pool) broadcast(ev Event, c *Change, not *string) []Job {
+// that lists its type, but not: the one that it is not for; empty: there is none.
+func (p *Pool) broadcast(ev Event, c *Change, not string) []Job {
 	c.Events = append(c.Events, ev)
 	var jobs []Job
 	for i := range p.config.Destinations {
 		d := &p.config.Destinations[i]
 		for _, t := range d.Events {
-			if t == ev.Type && (not == nil || *not != d.Name) {
+			if t == ev.Type && not != d.Name {
 				row := Delivery{Event: ev.ID, Destination: d.Name, State: Pending, Since: ev.At}
 				c.Deliveries = append(c.Deliveries, row)
 				jobs = append(jobs, Job{Delivery: row, What: ev})

@@ -9,7 +9,7 @@ const (
 
 // tell commits an event that no route decides on, with what else c has; it goes to each
 // destination that lists its type, except the one that it is not for.
-func (p *Pool) tell(ev Event, c *Change, not *string) {
+func (p *Pool) tell(ev Event, c *Change, not string) {
 	jobs := p.broadcast(ev, c, not)
 	p.submit(c, func() {
 		p.deliver(jobs)
@@ -56,7 +56,7 @@ func (p *Pool) tellModem(st *modemState, kind EventType, now time.Time) {
 	if s := p.sims[st.ICCID]; s != nil {
 		news.Number, news.SIM = s.number, s.name
 	}
-	p.tell(Event{ID: p.draw(), Type: kind, At: now.UTC().Round(0), Modem: news}, &Change{}, nil)
+	p.tell(Event{ID: p.draw(), Type: kind, At: now.UTC().Round(0), Modem: news}, &Change{}, "")
 }
 
 // exhaustion gathers what was given up of one destination.
@@ -100,7 +100,7 @@ func (p *Pool) tellExhausted(now time.Time) (next time.Time) {
 			delete(p.exhausted, name)
 		default:
 			news := x.Exhaustion
-			p.tell(Event{ID: p.draw(), Type: Exhausted, At: now.UTC().Round(0), Exhaustion: &news}, &Change{}, &news.Destination)
+			p.tell(Event{ID: p.draw(), Type: Exhausted, At: now.UTC().Round(0), Exhaustion: &news}, &Change{}, news.Destination)
 			x.Count, x.next = 0, now.Add(exhaustedPeriod)
 		}
 	}

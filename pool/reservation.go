@@ -349,7 +349,7 @@ func (p *Pool) endBooking(b *booking, end End, now time.Time, c *Change, a Audit
 	c.Reservations = append(c.Reservations, b.Reservation)
 	r := b.Reservation
 	ev := Event{ID: p.draw(), Type: ReservationEnded, At: now.UTC().Round(0), Reservation: &r}
-	jobs := p.broadcast(ev, c, nil)
+	jobs := p.broadcast(ev, c, "")
 	p.o.Count.Ended(b.App, end)
 	p.kick()
 	return func() {

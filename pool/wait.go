@@ -226,7 +226,7 @@ func (p *Pool) enlist(app, iccid string, w *waiter) error {
 	return nil
 }
 
-// Waiting is how many calls wait for something to come.
+// Waiting is how many calls wait for something to come; tests wait for them by it.
 func (p *Pool) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

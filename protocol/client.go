@@ -1,11 +1,9 @@
 package protocol
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"syscall"
 	"text/template"
 	"time"
@@ -92,10 +89,7 @@ func Reason(err error) string {
 // TemplateFuncs are what the operator's templates have besides text/template's own.
 func TemplateFuncs() template.FuncMap {
 	return template.FuncMap{"json": func(v any) (string, error) {
-		var buf bytes.Buffer
-		enc := json.NewEncoder(&buf)
-		enc.SetEscapeHTML(false)
-		err := enc.Encode(v)
-		return strings.TrimSuffix(buf.String(), "\n"), err
+		text, err := Marshal(v)
+		return string(text), err
 	}}
 }

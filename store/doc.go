@@ -30,7 +30,10 @@
 //	outbox        destination NUL event id: pending deliveries
 //	deliveries    event id, destination: done and given up
 //	destinations  name
+//	alarms        name NUL subject: those that are raised
 //	audit         sequence: the entry and the hash over it and the one before
+//
+// What is older than its time is erased by [Store.Retain], in transactions of a few rows.
 //
 // A marker beside the file says that this box has a store, and holds a ceiling of ids
 // that is reserved ahead: no id is used twice, whatever becomes of the file.

@@ -13,11 +13,11 @@ import (
 
 // Bounds of what is kept besides the operator's times.
 const (
-	keepEvents     = 20000 // for streams that come back
-	keepEventsFor  = 24 * time.Hour
-	keepSeen       = 200000
-	retainAtOnce   = 200 // rows of one transaction
-	recordsOfTexts = time.Hour
+	keepEvents    = 20000 // for streams that come back
+	keepEventsFor = 24 * time.Hour
+	keepSeen      = 200000
+	retainAtOnce  = 200       // rows of one transaction
+	outOfOrder    = time.Hour // by so much ids may follow another order than times
 )
 
 // Limits says how long things are kept. All are above zero.
@@ -101,7 +101,7 @@ func (s *Store) eraseTexts(before time.Time, waiting map[pool.ID]bool, out *Reta
 		if old && (m.Text != nil || m.PDUs != nil) && !waiting[m.ID+1] {
 			ids = append(ids, m.ID)
 		}
-		return old || m.CompletedAt.Before(before.Add(recordsOfTexts)) // ids grow about as times do
+		return old || m.CompletedAt.Before(before.Add(outOfOrder)) // ids grow about as times do
 	})
 	out.Texts = len(ids)
 	err := rewrite(s, ids, func(w *writer, id pool.ID) error {
@@ -130,7 +130,7 @@ func (s *Store) dropRecords(before time.Time, waiting map[pool.ID]bool, out *Ret
 	drops := map[bucket][]pool.ID{}
 	walk(s, messages, 0, true, func(m *pool.Message) bool {
 		if old := m.CompletedAt.Before(before); !old {
-			return m.CompletedAt.Before(before.Add(recordsOfTexts))
+			return m.CompletedAt.Before(before.Add(outOfOrder))
 		}
 		if !waiting[m.ID+1] {
 			drops[messages] = append(drops[messages], m.ID)

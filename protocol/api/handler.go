@@ -1,13 +1,11 @@
 package api
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	_ "embed" // the description of the API
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -264,15 +262,11 @@ func (x *exchange) json(status int, v any) error {
 }
 
 func (x *exchange) write(status int, contentType string, v any) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	body, err := protocol.Marshal(v)
+	if err != nil {
 		x.h.log.Error("an answer can't be encoded", "error", err)
 		status = http.StatusInternalServerError
-		buf.Reset()
 	}
-	body := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	x.w.Header().Set("Content-Type", contentType)
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	x.w.WriteHeader(status)

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"encoding/hex"
-	"encoding/json"
 	"strings"
 
 	"modemgate/pool"
@@ -118,13 +116,7 @@ func (w *Writer) Event(ev *pool.Event, m *pool.Message) protocol.Event {
 // Bytes is an event as it goes out: JSON without a line end. They are the same whenever
 // it is written.
 func (w *Writer) Bytes(ev *pool.Event, m *pool.Message) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(w.Event(ev, m)); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+	return protocol.Marshal(w.Event(ev, m))
 }
 
 func number(n *pool.NumberRow) protocol.Number {

@@ -108,10 +108,7 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 	}
 	for _, name := range f.o.Store.OutboxNames() {
 		if !here[name] && f.lines[name] == nil {
-			l := newLine(Destination{Name: name, GiveUpAfter: defaultGiveUp})
-			l.gone = true
-			f.load(l)
-			f.lines[name] = l
+			f.hold(name)
 		}
 	}
 	for name, l := range f.lines {
@@ -126,6 +123,14 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 
 // defaultGiveUp is how long rows of a destination wait that is gone since before the start.
 const defaultGiveUp = 7 * 24 * time.Hour
+
+// hold keeps what waits for a destination that is gone. Called with the lock held.
+func (f *Forwarder) hold(name string) {
+	l := newLine(Destination{Name: name, GiveUpAfter: defaultGiveUp})
+	l.gone = true
+	f.load(l)
+	f.lines[name] = l
+}
 
 // keep runs a line's sender while the forwarder runs. Called with the lock held.
 func (f *Forwarder) keep(l *line) {
@@ -163,11 +168,11 @@ const clockWorks = 2020
 
 // age is how long a delivery has waited. By the wall's clock that is known only while
 // the clock is right: until then nothing of an earlier run is old.
-func (f *Forwarder) age(it *item, now time.Time) time.Duration {
+func (it *item) age(now time.Time, right bool) time.Duration {
 	switch {
 	case !it.born.IsZero():
 		return now.Sub(it.born)
-	case f.o.Synchronised():
+	case right:
 		return now.Sub(it.Since)
 	}
 	return 0
@@ -179,7 +184,8 @@ func (f *Forwarder) Deliver(jobs []pool.Job) {
 	defer f.mu.Unlock()
 	for _, j := range jobs {
 		l := f.lines[j.Destination]
-		if l == nil { // configured meanwhile, or gone: the store has the row
+		if l == nil { // taken out while the pool decided: held, as the rows of before
+			f.hold(j.Destination)
 			continue
 		}
 		l.add(j)
@@ -242,7 +248,7 @@ func (f *Forwarder) Run(ctx context.Context, grace time.Duration) {
 					f.requeue()
 				}
 			}
-			f.giveUpOld(now)
+			f.giveUpOld(now, synced)
 			sweepAt = now.Add(10 * time.Second)
 		}
 		for _, l := range f.lines {
@@ -276,169 +282,12 @@ func (f *Forwarder) requeue() {
 	}
 }
 
-// attempt tries one delivery once and sees to what follows.
-func (f *Forwarder) attempt(l *line, it *item, retry bool) {
-	begun := time.Now()
-	f.mu.Lock()
-	job, sender, timeout := it.job, l.Sender, l.Timeout
-	p := Parcel{Attempt: it.Attempts + 1, Replay: it.Replay}
-	f.mu.Unlock()
-	r, known := Result{}, true
-	if job == nil {
-		if job, known = f.o.Store.Job(it.Destination, it.Event); !known {
-			r = Result{Verdict: Permanent, Local: true, Note: "the event is no longer kept"}
-		}
-	}
-	if known {
-		var err error
-		p.Event = &job.What
-		if job.Message != nil {
-			p.SIM = job.Message.SIM
-		} else if job.What.Call != nil {
-			p.SIM = job.What.Call.SIM
-		} else if job.What.Modem != nil {
-			p.SIM = job.What.Modem.SIM
-		}
-		if p.ID, p.Body, err = f.o.Encode(&job.What, job.Message); err != nil {
-			r = Result{Verdict: Permanent, Local: true, Note: "the event can't be written"}
-		} else {
-			ctx, cancel := context.WithTimeout(f.ctx, timeout)
-			r = sender.Send(ctx, &p)
-			cancel()
-		}
-	}
-	f.settle(l, it, retry, &r, begun)
-}
-
-// settle takes an attempt's outcome. The worker keeps its place until a receipt is on disk.
-func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.Time) {
-	ended := time.Now()
-	f.mu.Lock()
-	aborted := f.ctx.Err() != nil && r.Verdict == Failed
-	if aborted { // by our own stop: it says nothing of the destination
-		f.free(l, it, retry)
-		f.mu.Unlock()
-		return
-	}
-	if it.done && r.Verdict != Delivered { // sent again by hand meanwhile: the new row stands for both
-		f.free(l, it, retry)
-		f.mu.Unlock()
-		return
-	}
-	it.job = nil
-	it.Attempts++
-	it.Last = append(it.Last, pool.Attempt{At: begun.UTC().Round(0), Result: r.Note, Answer: r.Answer})
-	it.Last = it.Last[max(0, len(it.Last)-keepAttempts):]
-	wasDown := l.down
-	l.answered(it, r, ended)
-	if l.down != wasDown {
-		f.log.Warn("destination", "destination", l.Name, "state", l.state(), "last_result", r.Note)
-	}
-	var row, tried *pool.Delivery // the end of it, or how far it is
-	switch r.Verdict {
-	case Delivered:
-		row = it.closed(pool.Done, ended)
-	case Permanent:
-		row = it.closed(pool.GivenUp, ended)
-	case Gone:
-		l.paused, l.why = true, "the destination answered 410"
-		tried = it.row()
-	default:
-		if f.age(it, ended) >= l.GiveUpAfter {
-			row = it.closed(pool.GivenUp, ended)
-			break
-		}
-		tried = it.row()
-		if !l.down {
-			l.later(it, r, begun, ended)
-		}
-	}
-	if tried != nil && !it.done { // nothing waits for it: it is lost with the next attempt at most
-		f.o.Store.Submit(&pool.Change{Deliveries: []pool.Delivery{*tried}}, func(error) {})
-	}
-	f.mu.Unlock()
-	switch r.Verdict {
-	case Delivered:
-		f.metrics.result(it.Destination, "done")
-		if !it.readAt.IsZero() {
-			f.metrics.seconds.WithLabelValues(it.Destination).Observe(ended.Sub(it.readAt).Seconds())
-		}
-	default:
-		f.metrics.result(it.Destination, "retry")
-		f.log.Info("delivery failed", "destination", it.Destination, "event", it.Event, "attempt", it.Attempts, "result", r.Note)
-	}
-	if tried != nil {
-		f.o.Settled(tried)
-	}
-	if r.Verdict == Gone && f.o.Paused != nil {
-		f.o.Paused(it.Destination, "the destination answered 410")
-	}
-	if row != nil {
-		f.receipt(row)
-	}
-	f.mu.Lock()
-	if row != nil {
-		l.ended(row)
-		if !it.done {
-			it.done = true
-			l.drop(it)
-		}
-	}
-	f.free(l, it, retry)
-	f.forget(l)
-	next := f.start(l, time.Now())
-	f.mu.Unlock()
-	if !next.IsZero() {
-		f.kick()
-	}
-}
-
-// free gives a worker's place back.
-func (f *Forwarder) free(l *line, it *item, retry bool) {
-	it.running = false
-	l.running--
-	if retry {
-		l.retrying--
-	}
-	if it.probe {
-		it.probe, l.probing = false, false
-	}
-}
-
-// row is the delivery as it is kept.
-func (it *item) row() *pool.Delivery {
-	row := it.Delivery
-	row.Last = append([]pool.Attempt(nil), it.Last...)
-	return &row
-}
-
-// closed is the row of a delivery that is over.
-func (it *item) closed(state pool.DeliveryState, at time.Time) *pool.Delivery {
-	row := it.row()
-	row.State, row.DoneAt = state, at.UTC().Round(0)
-	return row
-}
-
-// receipt commits that a delivery is over, and waits until that is on disk.
-func (f *Forwarder) receipt(row *pool.Delivery) {
-	done := make(chan error, 1)
-	f.o.Store.Submit(&pool.Change{Deliveries: []pool.Delivery{*row}}, func(err error) { done <- err })
-	if err := <-done; err != nil {
-		f.log.Error("a receipt was not kept", "destination", row.Destination, "error", err)
-	}
-	if row.State == pool.GivenUp {
-		f.metrics.result(row.Destination, "given_up")
-		f.log.Error("delivery given up", "destination", row.Destination, "event", row.Event, "attempts", row.Attempts)
-	}
-	f.o.Settled(row)
-}
-
 // giveUpOld gives up what has waited for too long, whatever its destination does.
-func (f *Forwarder) giveUpOld(now time.Time) {
+func (f *Forwarder) giveUpOld(now time.Time, right bool) {
 	for _, l := range f.lines {
 		limit := l.GiveUpAfter
 		for _, it := range l.rows {
-			if it.running || f.age(it, now) < limit {
+			if it.running || it.age(now, right) < limit {
 				continue
 			}
 			row := it.closed(pool.GivenUp, now)
