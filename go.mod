@@ -45,6 +45,6 @@ require (
 require (
 	github.com/prometheus/client_golang v1.25.0
 	github.com/warthog618/modem v0.4.0
-	golang.org/x/text v0.42.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 )

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -14,6 +15,8 @@ type collector struct {
 	p                                                            *pool.Pool
 	version                                                      string
 	build, modems, ready, signal, storage, numbers, parts, alarm *prometheus.Desc
+
+	lastRun, lastSuccess, interval, maintenance, budget *prometheus.Desc
 }
 
 func newCollector(p *pool.Pool, version string) *collector {
@@ -22,14 +25,19 @@ func newCollector(p *pool.Pool, version string) *collector {
 	}
 	return &collector{
 		p: p, version: version,
-		build:   desc("build_info", "Version and Go version; always 1.", "version", "go"),
-		modems:  desc("modems", "Modems by state.", "state"),
-		ready:   desc("modem_ready", "1 if the modem can receive and its number is known.", "slot"),
-		signal:  desc("modem_signal_dbm", "Received signal; absent while unknown.", "slot"),
-		storage: desc("modem_storage_used_ratio", "How full the storage is that the modem receives into.", "slot"),
-		numbers: desc("numbers", "Numbers by what can be done with them.", "country", "operator", "state"),
-		alarm:   desc("alarm", "How many alarms of that name are raised.", "alarm"),
-		parts:   desc("inbox_parts_pending", "Parts of long messages that wait for others."),
+		build:       desc("build_info", "Version and Go version; always 1.", "version", "go"),
+		modems:      desc("modems", "Modems by state.", "state"),
+		ready:       desc("modem_ready", "1 if the modem can receive and its number is known.", "slot"),
+		signal:      desc("modem_signal_dbm", "Received signal; absent while unknown.", "slot"),
+		storage:     desc("modem_storage_used_ratio", "How full the storage is that the modem receives into.", "slot"),
+		numbers:     desc("numbers", "Numbers by what can be done with them.", "country", "operator", "state"),
+		alarm:       desc("alarm", "How many alarms of that name are raised.", "alarm"),
+		lastRun:     desc("monitor_last_run_timestamp_seconds", "When a monitor ran last; 0: never.", "monitor"),
+		lastSuccess: desc("monitor_last_success_timestamp_seconds", "When a run of a monitor last ended well; 0: never.", "monitor"),
+		interval:    desc("monitor_interval_seconds", "How often a monitor runs.", "monitor"),
+		maintenance: desc("monitor_in_maintenance", "1 in a maintenance window, and while it is paused.", "monitor"),
+		budget:      desc("monitor_budget_remaining_messages", "Segments that a monitor may still send today, its provider's budget included.", "monitor"),
+		parts:       desc("inbox_parts_pending", "Parts of long messages that wait for others."),
 	}
 }
 
@@ -40,7 +48,7 @@ func states() []string {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.modems, c.ready, c.signal, c.storage, c.numbers, c.parts, c.alarm} {
+	for _, d := range []*prometheus.Desc{c.build, c.modems, c.ready, c.signal, c.storage, c.numbers, c.parts, c.alarm, c.lastRun, c.lastSuccess, c.interval, c.maintenance, c.budget} {
 		ch <- d
 	}
 }
@@ -82,6 +90,23 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, name := range pool.AlarmNames() {
 		gauge(c.alarm, float64(raised[name]), string(name))
+	}
+	unix := func(t time.Time) float64 {
+		if t.IsZero() {
+			return 0
+		}
+		return float64(t.UnixMilli()) / 1000
+	}
+	for _, m := range c.p.Monitors() {
+		rests := 0.0
+		if m.InMaintenance || m.State == "paused" {
+			rests = 1
+		}
+		gauge(c.lastRun, unix(m.LastRun), m.Name)
+		gauge(c.lastSuccess, unix(m.LastSuccess), m.Name)
+		gauge(c.interval, m.Interval.Seconds(), m.Name)
+		gauge(c.maintenance, rests, m.Name)
+		gauge(c.budget, float64(m.Remaining), m.Name)
 	}
 	gauge(c.parts, float64(c.p.PartsPending()))
 }

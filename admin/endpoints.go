@@ -34,6 +34,13 @@ func (h *Handler) endpoints() map[string]func(*exchange) (any, error) {
 		"POST /api/v1/destinations/{name}/test":   testDestination,
 		"POST /api/v1/destinations/{name}/pause":  pauseDestination,
 		"POST /api/v1/destinations/{name}/resume": resumeDestination,
+		"GET /api/v1/tests":                       tests,
+		"POST /api/v1/tests":                      startTest,
+		"GET /api/v1/tests/{id}":                  oneTest,
+		"GET /api/v1/monitors":                    monitors,
+		"POST /api/v1/monitors/{name}/run":        runMonitor,
+		"POST /api/v1/monitors/{name}/pause":      pauseMonitor,
+		"POST /api/v1/monitors/{name}/resume":     resumeMonitor,
 		"GET /api/v1/audit":                       auditLog,
 	}
 }

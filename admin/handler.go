@@ -64,6 +64,9 @@ type Wire struct {
 	Message     func(*pool.Message) protocol.Message
 	Call        func(*pool.Call) protocol.Call
 	Reservation func(*pool.ReservationView) protocol.Reservation
+	Test        func(*pool.TestView) protocol.Test
+	// TestRequest reads what a test is to do.
+	TestRequest func(*protocol.TestRequest) (pool.TestRequest, error)
 }
 
 // Options is what a Handler is made of. All but Token and Logger are required.

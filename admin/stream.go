@@ -97,12 +97,14 @@ func (h *Handler) happened(ev pool.Event, m *pool.Message) {
 			v := h.o.Pool.View(ev.Reservation)
 			return ReservationRow{h.o.Wire.Reservation(v), v.App, v.ICCID}
 		})
+	case ev.Test != nil:
+		h.streams.tell("test", func() any { return h.testRow(h.o.Pool.ViewTest(ev.Test)) })
 	case ev.Alarm != nil:
 		h.streams.tell("alarm", func() any { return alarmRow(ev.Alarm) })
 	}
 }
 
-// events streams what changes, named modem, sim, message, delivery, call, reservation and alarm.
+// events streams what changes, named modem, sim, message, delivery, call, reservation, test and alarm.
 func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	ch := h.streams.listen()
 	if ch == nil {

@@ -43,6 +43,8 @@ type inbox struct {
 	direct    []line.URC // +CMT and +CDS with their PDU
 	rings     []line.URC
 	kept      []kept
+	checks    []func(error) // that wait to be taken up
+	attended  bool          // a test waits for what this modem receives: it is asked every second
 	flags     flags
 }
 
@@ -54,6 +56,7 @@ const (
 	flagRestart                   // the modem has booted: set up anew
 	flagCard                      // the SIM may be another
 	flagNetwork                   // the registration may have changed
+	flagAttend                    // how often it is asked has changed
 )
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1)} }
@@ -134,4 +137,23 @@ func meaning(l string) (f flags) {
 
 func isStorage(name string) bool {
 	return len(name) >= 2 && len(name) <= 4 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == ""
+}
+
+// attendedEvery is how often a modem is asked while a test waits for what it receives.
+const attendedEvery = time.Second
+
+// endChecks tells those who wait for a sweep how it went.
+func (s *session) endChecks(err error) {
+	b := s.inbox
+	if err != nil { // also those that were not taken up
+		b.mu.Lock()
+		s.checks = append(s.checks, b.checks...)
+		b.checks = nil
+		b.mu.Unlock()
+	}
+	checks := s.checks
+	s.checks = nil
+	for _, done := range checks {
+		done(err)
+	}
 }

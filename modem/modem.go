@@ -112,6 +112,9 @@ type Sink interface {
 	// with nil when the message is on disk, so that the modem's copy may go; with an
 	// error when it can't be kept now, so that it stays in the modem.
 	Message(m Message, done func(error))
+	// Deleted is called when a message that was kept has been deleted from the modem, or
+	// was never held by it: what comes from then on is no reading of that copy.
+	Deleted(iccid string, pdu []byte)
 	// Call is called at the first ring, with the caller's number where that is told,
 	// and again when the call has ended.
 	Call(c Call)

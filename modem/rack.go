@@ -28,6 +28,7 @@ type Rack struct {
 
 // worker is one modem's goroutine.
 type worker struct {
+	name    string // of the slot, as the operator has it
 	session *session
 	port    Port
 	stop    context.CancelFunc
@@ -105,6 +106,42 @@ func (r *Rack) Run(ctx context.Context) error {
 // Scanned is closed once modems have been looked for since Run began.
 func (r *Rack) Scanned() <-chan struct{} { return r.scanned }
 
+// errNoModem means that a slot has no modem.
+var errNoModem = errors.New("no modem in this slot")
+
+// Attend says whether a slot's modem is to be asked every second how it is.
+func (r *Rack) Attend(slot string, on bool) {
+	if b := r.inboxOf(slot); b != nil {
+		b.change(func() {
+			b.attended = on
+			b.flags |= flagAttend
+		})
+	}
+}
+
+// Check lists every storage of a slot's modem anew and hands over what is found there.
+// Then done is called, once, from another goroutine: with nil, or with why it could not
+// be done.
+func (r *Rack) Check(slot string, done func(error)) {
+	b := r.inboxOf(slot)
+	if b == nil {
+		go done(errNoModem)
+		return
+	}
+	b.change(func() { b.checks = append(b.checks, done) })
+}
+
+func (r *Rack) inboxOf(slot string) *inbox {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.workers {
+		if w.name == slot {
+			return w.session.inbox
+		}
+	}
+	return nil
+}
+
 // tell logs each problem when it appears.
 func (r *Rack) tell(problems []Problem, told map[Problem]bool) {
 	for _, p := range problems {
@@ -150,12 +187,14 @@ func (r *Rack) start(ctx context.Context, wg *sync.WaitGroup, p Port) {
 	}
 	w := &worker{port: p, stop: stop}
 	w.session = newSession(&r.o, p, r.metrics, func(s Status) { changed(s, false) })
+	w.name = w.session.status.Slot
 	w.session.claim, w.session.release = r.claim, r.release
 	r.metrics.begin(w.session.status.Slot)
 	r.workers[p.Slot] = w
 	wg.Go(func() {
 		defer stop()
 		w.session.run(ctx)
+		w.session.endChecks(errNoModem)
 		changed(w.session.status, true)
 		// Only now may the slot be taken again, so that its changes stay in order.
 		r.mu.Lock()

@@ -15,12 +15,13 @@ import (
 
 // owner is a sink that keeps messages, says when it has, and may refuse.
 type owner struct {
-	mu     sync.Mutex
-	got    []modem.Message
-	calls  []modem.Call
-	dones  []func(error) // of what is not said to be kept yet
-	hold   bool
-	refuse error
+	mu      sync.Mutex
+	got     []modem.Message
+	calls   []modem.Call
+	dones   []func(error) // of what is not said to be kept yet
+	hold    bool
+	deleted int
+	refuse  error
 }
 
 func (o *owner) Message(m modem.Message, done func(error)) {
@@ -36,6 +37,12 @@ func (o *owner) Message(m modem.Message, done func(error)) {
 		return
 	}
 	go done(nil)
+}
+
+func (o *owner) Deleted(iccid string, pdu []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.deleted++
 }
 
 func (o *owner) Call(c modem.Call) {

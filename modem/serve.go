@@ -51,6 +51,7 @@ type serving struct {
 
 	healthAt time.Time
 	rounds   int
+	attended bool                          // it is asked every second
 	chores   []func(context.Context) error // questions of health that are left
 
 	storing
@@ -150,8 +151,9 @@ func (s *session) when(applies bool, at time.Time) time.Time {
 func (s *session) takeInbox() {
 	b := s.inbox
 	b.mu.Lock()
-	announced, direct, rings, keeps, raised := b.announced, b.direct, b.rings, b.kept, b.flags
-	b.announced, b.direct, b.rings, b.kept, b.flags = nil, nil, nil, nil, 0
+	announced, direct, rings, keeps, raised, checks := b.announced, b.direct, b.rings, b.kept, b.flags, b.checks
+	b.announced, b.direct, b.rings, b.kept, b.flags, b.checks = nil, nil, nil, nil, 0, nil
+	s.attended = b.attended
 	b.mu.Unlock()
 	for _, k := range keeps {
 		s.settle(k)
@@ -164,8 +166,12 @@ func (s *session) takeInbox() {
 		s.ring(u)
 	}
 	now := time.Now()
-	if raised&flagSweep != 0 {
+	if raised&flagSweep != 0 || len(checks) > 0 {
 		s.sweepAll()
+	}
+	s.checks = append(s.checks, checks...)
+	if raised&flagAttend != 0 {
+		s.healthAt = now
 	}
 	if raised&flagNetwork != 0 {
 		s.lookAt = now
@@ -214,15 +220,19 @@ var errNotYet = errors.New("not yet")
 // no message waits for more than one of them. A modem that has answered lately is not idle: it is not asked.
 func (s *session) checkUp(now time.Time) {
 	// Spread a little, so that modems which were busy together do not stay in step.
-	due := s.o.together(s.status.HeardAt.Add(s.o.Health - rand.N(s.o.Health/16+1)))
+	every := s.o.Health
+	if s.attended {
+		every = min(every, attendedEvery)
+	}
+	due := s.o.together(s.status.HeardAt.Add(every - rand.N(every/16+1)))
 	if now.Before(due) {
 		s.healthAt = due
-		if due.Sub(now) > s.o.Health/2 {
+		if due.Sub(now) > every/2 {
 			s.rounds = 0 // it was busy: look first whether an announcement was lost meanwhile
 		}
 		return
 	}
-	s.healthAt = now.Add(s.o.Health)
+	s.healthAt = now.Add(every)
 	switch {
 	case s.rounds%4 == 3:
 		s.chores = append(s.chores, s.checkSignal, s.checkCard)

@@ -44,7 +44,8 @@ type session struct {
 	heard     bool // the modem has answered since the port was opened
 	failures  int  // in a row
 	readyAt   time.Time
-	ticket    uint64 // of the last reading
+	ticket    uint64        // of the last reading
+	checks    []func(error) // wait for the sweep under way
 
 	serving
 }
@@ -77,6 +78,7 @@ func (s *session) run(ctx context.Context) {
 			s.metrics.recovered(s.status.Slot, "reopen")
 		}
 		s.readyAt = time.Time{}
+		s.endChecks(err)
 		s.set(Failed, reasonOf(err), err.Error())
 		timer := time.NewTimer(jitter(min(backoffMin<<min(s.failures, 16), backoffMax)))
 		s.failures++

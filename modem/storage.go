@@ -207,8 +207,13 @@ func (s *session) deleteOne(ctx context.Context) error {
 		return nil // a message that was announced meanwhile goes first
 	}
 	s.doomed = s.doomed[1:]
+	h := s.held[p]
 	delete(s.held, p)
 	_, err = s.do(ctx, remove(p.index))
+	if err == nil && h != nil {
+		raw, _ := octets(h.pdu)
+		s.o.Sink.Deleted(s.status.ICCID, raw)
+	}
 	if refused(err) {
 		s.log.Warn("message not deleted", "storage", p.storage, "error", err)
 		return nil
@@ -301,6 +306,7 @@ func (s *session) sweepOne(ctx context.Context) error {
 	}
 	if s.listed > 0 {
 		s.status.Swept, s.first = true, false
+		s.endChecks(nil)
 	}
 	if s.gap || s.listed == 0 {
 		s.sweepAt = time.Now().Add(gapSweep)
@@ -387,11 +393,13 @@ func (s *session) keepDirect() error {
 			}
 			text = m.PDU
 		}
-		s.o.Sink.Message(s.message(text, "", Announced, u.At), func(err error) {
+		m := s.message(text, "", Announced, u.At)
+		s.o.Sink.Message(m, func(err error) {
 			if err != nil {
 				s.log.Error("a message that the modem does not hold was not kept", "error", err)
 			}
 		})
+		s.o.Sink.Deleted(m.ICCID, m.PDU)
 	}
 	return nil
 }

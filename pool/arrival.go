@@ -47,6 +47,9 @@ func (p *Pool) Receive(in Incoming, done func(error)) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.openTests) > 0 {
+		p.noteRoom(room == nil, time.Now())
+	}
 	key := seenKey{iccid, d.Digest}
 	if r := p.recent[key]; r != nil {
 		before, known = r.Seen, true
@@ -85,7 +88,7 @@ func (p *Pool) Receive(in Incoming, done func(error)) {
 		m.Reservation, m.App = h.Reservation, h.App
 	}
 	c := &Change{}
-	p.finish(m, s, c, now, in.At, done)
+	p.finish(m, s, c, now, trip{first: in.At, last: in.At}, done)
 }
 
 // owner is the card that a PDU was sent to. What lies in the modem's own memory at a
@@ -142,6 +145,9 @@ func (p *Pool) repeat(key seenKey, before Seen, announced bool, done func(error)
 				least = min(least, n)
 			}
 			if least != m.Repeats {
+				if m.Test != 0 && least > m.Repeats {
+					p.repeated(m, c)
+				}
 				m.Repeats = least
 				c.Messages = []Message{*m}
 			}
@@ -200,20 +206,23 @@ func (p *Pool) holder(s *sim, in *Incoming, sent time.Time) *holding {
 }
 
 // finish draws the ids of a message that has all its parts, or goes out without some,
-// routes it and commits it with all that follows. readAt is its arrival on the
-// monotonic clock.
-func (p *Pool) finish(m *Message, s *sim, c *Change, now, readAt time.Time, done func(error)) {
+// gives it to the test that it is of, routes it and commits it with all that follows.
+func (p *Pool) finish(m *Message, s *sim, c *Change, now time.Time, way trip, done func(error)) {
 	m.ID = p.draw()
 	ev := Event{ID: p.draw(), Type: eventOf(m.Kind), At: now.UTC().Round(0), Message: m.ID}
 	var hops []hop
+	var then func()
+	if s != nil {
+		then = p.matchTest(s, m, way, c, now)
+	}
 	if s != nil && (!p.config.HoldUnlisted || s.listed) {
 		text := ""
 		if m.Text != nil {
 			text = *m.Text
 		}
 		var routed bool
-		hops, routed = p.config.route(&subject{sim: s, from: m.From, text: text, kind: ev.Type, at: now})
-		if !routed {
+		hops, routed = p.config.route(&subject{sim: s, from: m.From, text: text, kind: ev.Type, at: now, test: m.Test != 0})
+		if !routed && m.Test == 0 {
 			m.Unrouted = true
 			p.o.Count.Unrouted()
 		}
@@ -223,7 +232,7 @@ func (p *Pool) finish(m *Message, s *sim, c *Change, now, readAt time.Time, done
 	for _, h := range hops {
 		d := Delivery{Event: ev.ID, Destination: h.destination, Route: h.route, State: Pending, Since: ev.At, Message: m.ID, ICCID: m.ICCID}
 		c.Deliveries = append(c.Deliveries, d)
-		jobs = append(jobs, Job{Delivery: d, What: ev, Message: m, ReadAt: readAt})
+		jobs = append(jobs, Job{Delivery: d, What: ev, Message: m, ReadAt: way.last})
 	}
 	for _, digest := range m.Digests {
 		key := seenKey{m.ICCID, digest}
@@ -237,13 +246,14 @@ func (p *Pool) finish(m *Message, s *sim, c *Change, now, readAt time.Time, done
 	}
 	c.Messages = append(c.Messages, *m)
 	if s != nil {
-		p.index(s, MessageIndex{ID: m.ID, ICCID: m.ICCID, App: m.App, From: m.From, Reservation: m.Reservation, CompletedAt: m.CompletedAt.UnixMilli()})
+		p.index(s, MessageIndex{ID: m.ID, ICCID: m.ICCID, App: m.App, From: m.From, Reservation: m.Reservation, Test: m.Test, CompletedAt: m.CompletedAt.UnixMilli()})
 	}
 	p.store.Submit(c, func(err error) {
 		if err == nil {
 			p.deliver(jobs)
 			p.committed(m)
 			p.told(ev, m)
+			run(then)
 		}
 		done(err)
 	})
@@ -267,7 +277,10 @@ func (p *Pool) index(s *sim, m MessageIndex) {
 	s.messages = append(s.messages, m)
 	at := time.UnixMilli(m.CompletedAt).UTC()
 	s.lastAt = at
-	if a := p.apps[m.App]; m.App != "" && (a == nil || !fromOneOf(a.Senders, from)) {
+	if m.Test != 0 && m.App == "" {
+		return // the operator's own test
+	}
+	if a := p.apps[m.App]; m.App != "" && m.Test == 0 && (a == nil || !fromOneOf(a.Senders, from)) {
 		return // its holder does not see it
 	}
 	if s.lastSeen == nil {

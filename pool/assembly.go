@@ -141,6 +141,7 @@ func (p *Pool) finishAssembly(s *sim, a *assembly, key assemblyKey, now time.Tim
 	var m *Message
 	pdus := make([][]byte, key.total)
 	var first, end *Part
+	disorder := false
 	for i, part := range a.parts {
 		if part == nil {
 			continue
@@ -156,6 +157,9 @@ func (p *Pool) finishAssembly(s *sim, a *assembly, key assemblyKey, now time.Tim
 		m.PDUs = append(m.PDUs, part.PDU)
 		m.Digests = append(m.Digests, part.decoded.Digest)
 		m.HalfHex = m.HalfHex || part.HalfHex
+		if end != nil && part.local.Before(end.local) {
+			disorder = true
+		}
 		if first == nil || part.local.Before(first.local) {
 			first = part
 		}
@@ -191,7 +195,8 @@ func (p *Pool) finishAssembly(s *sim, a *assembly, key assemblyKey, now time.Tim
 		}
 	}
 	m.Repeats = max(least, 0)
-	p.finish(m, s, c, now, end.local, done)
+	// What a sweep has found has no order of its own.
+	p.finish(m, s, c, now, trip{first.local, end.local, disorder && m.Arrival == Announced}, done)
 	if !m.Complete {
 		gone := &partial{message: m.ID, stamp: m.SentAt, missing: map[int]bool{}, at: now}
 		for i, part := range a.parts {

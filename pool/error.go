@@ -20,6 +20,8 @@ const (
 	TooManyWaiting      Code = "too_many_waiting"
 	TooManyStreams      Code = "too_many_streams"
 	EventsGone          Code = "events_gone"
+	TooManyItems        Code = "too_many_items"
+	TestIsClosed        Code = "test_closed"
 	TextErased          Code = "text_erased"
 	Conflict            Code = "conflict"
 	NoRoom              Code = "no_room"

@@ -14,6 +14,7 @@ const (
 	SMSStatus        EventType = "sms.status"
 	CallReceived     EventType = "call.received"
 	CallEnded        EventType = "call.ended"
+	TestFinished     EventType = "test.finished"
 	ReservationEnded EventType = "reservation.ended"
 	ModemUp          EventType = "modem.up"
 	ModemDown        EventType = "modem.down"
@@ -26,16 +27,17 @@ const (
 // Event is something that has happened, frozen at its commit. It refers to its message,
 // which does not change; what does change it holds as it was.
 type Event struct {
-	ID          ID           `json:"id"`
-	Type        EventType    `json:"type"`
-	At          time.Time    `json:"at"`
-	Message     ID           `json:"message,omitempty"`
-	Call        *Call        `json:"call,omitempty"`
-	Reservation *Reservation `json:"reservation,omitempty"`
-	Modem       *ModemNews   `json:"modem,omitempty"`
-	Exhaustion  *Exhaustion  `json:"exhausted,omitempty"`
-	Alarm       *Alarm       `json:"alarm,omitempty"`
-	Ping        string       `json:"ping,omitempty"` // destination that is tested
+	ID          ID            `json:"id"`
+	Type        EventType     `json:"type"`
+	At          time.Time     `json:"at"`
+	Message     ID            `json:"message,omitempty"`
+	Call        *Call         `json:"call,omitempty"`
+	Reservation *Reservation  `json:"reservation,omitempty"`
+	Test        *FinishedTest `json:"test,omitempty"`
+	Modem       *ModemNews    `json:"modem,omitempty"`
+	Exhaustion  *Exhaustion   `json:"exhausted,omitempty"`
+	Alarm       *Alarm        `json:"alarm,omitempty"`
+	Ping        string        `json:"ping,omitempty"` // destination that is tested
 }
 
 // ModemNews says that a modem has come or gone.
@@ -59,7 +61,7 @@ type Exhaustion struct {
 // EventTypes lists every type that this version makes.
 func EventTypes() []EventType {
 	return []EventType{
-		SMSReceived, SMSBinary, MMSNotification, MWI, SMSStatus, CallReceived, CallEnded, ReservationEnded, ModemUp, ModemDown, Exhausted,
+		SMSReceived, SMSBinary, MMSNotification, MWI, SMSStatus, CallReceived, CallEnded, TestFinished, ReservationEnded, ModemUp, ModemDown, Exhausted,
 		AlarmRaised, AlarmCleared, TestPing,
 	}
 }

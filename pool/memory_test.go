@@ -24,6 +24,9 @@ type memory struct {
 	keys    map[keyID]Key
 	parts   map[ID]Part
 	alarms  map[alarmKey]Alarm
+	tests   map[ID]Test
+	items   map[ID][]Item
+	state   map[string]MonitorState
 	commits int
 }
 
@@ -36,6 +39,7 @@ func newMemory() *memory {
 	m := &memory{
 		done: make(chan struct{}), next: 1, sims: map[string]SIM{}, cards: map[string]string{}, msgs: map[ID]Message{}, calls: map[ID]Call{},
 		books: map[ID]Reservation{}, seen: map[seenKey]Seen{}, keys: map[keyID]Key{}, parts: map[ID]Part{}, alarms: map[alarmKey]Alarm{},
+		tests: map[ID]Test{}, items: map[ID][]Item{}, state: map[string]MonitorState{},
 	}
 	m.wake = sync.NewCond(&m.mu)
 	go m.run()
@@ -92,6 +96,20 @@ func (m *memory) apply(c *Change) {
 			delete(m.alarms, key)
 		}
 	}
+	for _, t := range c.Tests {
+		m.tests[t.ID] = t
+		m.next = max(m.next, t.ID+1)
+	}
+	for _, i := range c.Items {
+		for len(m.items[i.Test]) <= i.N {
+			m.items[i.Test] = append(m.items[i.Test], Item{})
+		}
+		i.Findings = slices.Clone(i.Findings)
+		m.items[i.Test][i.N] = i
+	}
+	for _, s := range c.Monitors {
+		m.state[s.Name] = s
+	}
 	for _, x := range c.Events {
 		m.next = max(m.next, x.ID+1)
 	}
@@ -133,7 +151,7 @@ func (m *memory) Submit(c *Change, done func(error)) {
 func (m *memory) crashed() *memory {
 	m.close()
 	n := newMemory()
-	n.next, n.sims, n.cards, n.msgs, n.calls, n.books, n.seen, n.keys, n.parts, n.alarms = m.next, m.sims, m.cards, m.msgs, m.calls, m.books, m.seen, m.keys, m.parts, m.alarms
+	n.next, n.sims, n.cards, n.msgs, n.calls, n.books, n.seen, n.keys, n.parts, n.alarms, n.tests, n.items, n.state = m.next, m.sims, m.cards, m.msgs, m.calls, m.books, m.seen, m.keys, m.parts, m.alarms, m.tests, m.items, m.state
 	return n
 }
 
@@ -159,7 +177,14 @@ func (m *memory) Load() (*Snapshot, error) {
 		s.Keys = append(s.Keys, x)
 	}
 	for _, x := range m.msgs {
-		s.Messages = append(s.Messages, MessageIndex{ID: x.ID, ICCID: x.ICCID, App: x.App, From: x.From, Reservation: x.Reservation, CompletedAt: x.CompletedAt.UnixMilli()})
+		s.Messages = append(s.Messages, MessageIndex{ID: x.ID, ICCID: x.ICCID, App: x.App, From: x.From, Reservation: x.Reservation, Test: x.Test, CompletedAt: x.CompletedAt.UnixMilli()})
+	}
+	for _, t := range m.tests {
+		s.Tests = append(s.Tests, FinishedTest{t, slices.Clone(m.items[t.ID])})
+	}
+	slices.SortFunc(s.Tests, func(a, b FinishedTest) int { return int(a.ID) - int(b.ID) })
+	for _, x := range m.state {
+		s.Monitors = append(s.Monitors, x)
 	}
 	slices.SortFunc(s.Messages, func(a, b MessageIndex) int { return int(a.ID) - int(b.ID) })
 	return s, nil
@@ -179,6 +204,18 @@ func (m *memory) Message(id ID) (*Message, bool) { return get(m, m.msgs, id) }
 func (m *memory) Call(id ID) (*Call, bool) { return get(m, m.calls, id) }
 
 func (m *memory) Reservation(id ID) (*Reservation, bool) { return get(m, m.books, id) }
+
+func (m *memory) Test(id ID) (*Test, bool) { return get(m, m.tests, id) }
+
+func (m *memory) Items(test ID) []Item {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.items[test])
+}
+
+func (m *memory) Tests(after ID, ascending bool, yield func(*Test) bool) {
+	walk(m, m.tests, after, ascending, yield)
+}
 
 func (m *memory) Event(ID) (*Event, bool)      { return nil, false }
 func (m *memory) OldestEvent() ID              { return 0 }

@@ -29,6 +29,8 @@ func (plain) Decode(pdu []byte) (Decoded, error) {
 
 func (plain) Join(parts [][]byte) string { return "" }
 
+func (plain) Segments(string) (int, string) { return 1, "gsm7" }
+
 func (plain) Digest(pdu []byte) Digest { return md5.Sum(pdu) }
 
 const (

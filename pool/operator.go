@@ -317,7 +317,7 @@ func (p *Pool) resendTo(m *Message, to string, rows []Delivery) (Event, []string
 		if m.Text != nil {
 			text = *m.Text
 		}
-		hops, _ := p.config.route(&subject{sim: p.sims[m.ICCID], from: m.From, text: text, kind: ev.Type, at: time.Now()})
+		hops, _ := p.config.route(&subject{sim: p.sims[m.ICCID], from: m.From, text: text, kind: ev.Type, at: time.Now(), test: m.Test != 0})
 		for _, h := range hops {
 			names = append(names, h.destination)
 		}

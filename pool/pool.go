@@ -19,6 +19,14 @@ type Options struct {
 	// Deliver takes over deliveries whose events are on disk, in the order of ids. It is
 	// called by the store's committing goroutine and must not block. nil: nobody delivers.
 	Deliver func(jobs []Job)
+	// Send asks a provider to send a message; Wrote and Answered tell of it. nil: nobody is asked.
+	Send func(Send)
+	// Attend says whether a slot's modem is to be asked every second. nil: nobody listens.
+	Attend func(slot string, on bool)
+	// Check looks through a slot's modem for messages that nobody has read, and then calls
+	// done, from another goroutine: with nil when all storages were listed. nil: there are no modems.
+	// Send, Attend and Check are called with the pool locked and must not block.
+	Check func(slot string, done func(error))
 	// Count is told of what is counted; the zero Counters count nothing.
 	Count Counters
 }
@@ -30,6 +38,12 @@ type Counters struct {
 	Undecodable func()
 	Unrouted    func()
 	Ended       func(app string, end End)
+	TestBegun   func(monitor, country, operator string)
+	TestItem    func(monitor, country, operator string, v Verdict)
+	TestFinding func(monitor string, c FindingCode)
+	TestLatency func(monitor, country, operator string, seconds float64)
+	TestDLR     func(monitor string, r Receipt, d DLR)
+	TestLate    func(monitor string)
 }
 
 // Pool is the domain's state. Its methods may be called from any goroutine.
@@ -64,6 +78,18 @@ type Pool struct {
 	waiters     map[string]map[*waiter]struct{}
 	waiting     int
 	waitingOf   map[string]int
+	tests       map[ID]*trial // open or late
+	openTests   map[ID]*trial
+	testsOf     map[string]int // items of open and late tests, by application
+	tokens      map[string]*testItem
+	providerIDs map[providerID]*testItem
+	reports     map[providerID]report
+	lateNext    time.Time // when the next late window ends; zero: none is open
+	noRoom      []span    // when intake stopped for want of room; the last may still go on
+	monitors    []*monitor
+	spentDay    string         // UTC
+	spentBy     map[string]int // segments of that day, by provider
+	spentFor    map[string]int // and by monitor
 	alarms      map[alarmKey]*raised
 	exhausted   map[string]*exhaustion // by destination
 	subscribers map[*Subscription]struct{}
@@ -90,6 +116,7 @@ func New(o Options) (*Pool, error) {
 		o.Synchronised = func() bool { return true }
 	}
 	o.Count = o.Count.filled()
+	o.fill()
 	p := &Pool{
 		o: o, store: o.Store, boot: o.Boot, networks: LoadNetworks(), began: time.Now(),
 		wake:   make(chan struct{}, 1),
@@ -99,6 +126,8 @@ func New(o Options) (*Pool, error) {
 		assemblies: map[assemblyKey][]*assembly{}, partial: map[assemblyKey][]*partial{}, calls: map[string]*Call{},
 		waiters: map[string]map[*waiter]struct{}{}, waitingOf: map[string]int{}, subscribers: map[*Subscription]struct{}{},
 		alarms: map[alarmKey]*raised{}, exhausted: map[string]*exhaustion{},
+		tests: map[ID]*trial{}, openTests: map[ID]*trial{}, testsOf: map[string]int{}, tokens: map[string]*testItem{},
+		providerIDs: map[providerID]*testItem{}, reports: map[providerID]report{},
 		reads: map[readKey]time.Time{}, stopping: make(chan struct{}),
 	}
 	snap, err := o.Store.Load()
@@ -111,7 +140,38 @@ func New(o Options) (*Pool, error) {
 	return p, nil
 }
 
+// fill puts in what does nothing where nobody listens.
+func (o *Options) fill() {
+	if o.Send == nil {
+		o.Send = func(Send) {}
+	}
+	if o.Attend == nil {
+		o.Attend = func(string, bool) {}
+	}
+	if o.Check == nil {
+		o.Check = func(_ string, done func(error)) { go done(nil) }
+	}
+}
+
 func (c Counters) filled() Counters {
+	if c.TestBegun == nil {
+		c.TestBegun = func(string, string, string) {}
+	}
+	if c.TestItem == nil {
+		c.TestItem = func(string, string, string, Verdict) {}
+	}
+	if c.TestFinding == nil {
+		c.TestFinding = func(string, FindingCode) {}
+	}
+	if c.TestLatency == nil {
+		c.TestLatency = func(string, string, string, float64) {}
+	}
+	if c.TestDLR == nil {
+		c.TestDLR = func(string, Receipt, DLR) {}
+	}
+	if c.TestLate == nil {
+		c.TestLate = func(string) {}
+	}
 	if c.Received == nil {
 		c.Received = func(string, time.Time) {}
 	}
@@ -142,6 +202,7 @@ func (p *Pool) load(snap *Snapshot) {
 		p.sims[s.ICCID] = &sim{SIM: s, stored: true}
 	}
 	p.takeConfig(p.o.Config)
+	p.takeMonitors(p.o.Config, snap.Monitors, now)
 	for i := range snap.Messages {
 		m := &snap.Messages[i]
 		if s := p.sims[m.ICCID]; s != nil {
@@ -160,6 +221,12 @@ func (p *Pool) load(snap *Snapshot) {
 	}
 	for _, a := range snap.Alarms {
 		p.alarms[alarmKey{a.Name, a.Subject}] = &raised{a, now}
+	}
+	for i := range snap.Tests {
+		p.spent(&snap.Tests[i], now)
+		if !snap.Tests[i].Done {
+			p.restoreTest(&snap.Tests[i], now)
+		}
 	}
 	for i := range snap.Parts {
 		p.restorePart(snap.Parts[i], now)
@@ -240,6 +307,8 @@ func (p *Pool) tick(now time.Time) time.Time {
 	}
 	next = earlier(next, p.endBookings(now))
 	next = earlier(next, p.endAssemblies(now))
+	next = earlier(next, p.endTests(now))
+	next = earlier(next, p.runMonitors(now))
 	next = earlier(next, p.tellModems(now))
 	next = earlier(next, p.tellExhausted(now))
 	if !now.Before(p.forgetAt) {
@@ -287,6 +356,7 @@ func (p *Pool) Stopping() bool {
 func (p *Pool) SetConfig(c *Config, who string) error {
 	p.mu.Lock()
 	p.takeConfig(c)
+	p.takeMonitors(c, nil, time.Now())
 	p.queue = slices.DeleteFunc(p.queue, func(q *queued) bool {
 		if q.app = p.apps[q.app.Name]; q.app == nil {
 			q.ch <- answer{err: refuse(Unauthorized, "")}

@@ -46,6 +46,11 @@ func (p *Pool) ModemChanged(m Modem, heard time.Time, swept, gone bool) {
 			s.setLive(m.Ready, heard, now)
 		}
 	}
+	for _, iccid := range []string{was.ICCID, m.ICCID} {
+		if s := p.sims[iccid]; s != nil && len(s.items) > 0 {
+			p.attend(s)
+		}
+	}
 	p.countNumbers()
 	p.serveQueue()
 	p.watchModem(st, heard, now)

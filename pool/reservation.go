@@ -84,6 +84,11 @@ func (p *Pool) placeAll(now time.Time) {
 			p.place(b, now)
 		}
 	}
+	for _, t := range p.tests {
+		if t.unplaced {
+			p.placeTest(t, now)
+		}
+	}
 }
 
 // ReserveRequest says which number an application wants. All selectors that are given

@@ -55,6 +55,9 @@ type sim struct {
 	reservation *booking  // open or quiet; nil: neither
 	recent      []*booking
 	lastUsed    ID                   // newest reservation
+	items       []*testItem          // of tests that are open or late
+	lastTested  ID                   // newest test
+	attended    string               // slot that is asked every second for its tests; empty: none
 	messages    []MessageIndex       // ascending
 	lastAt      time.Time            // arrival of the newest message
 	lastSeen    map[string]time.Time // arrival of the newest message by holder that it sees; "": nobody's

@@ -16,6 +16,9 @@ type Change struct {
 	Events       []Event
 	Deliveries   []Delivery
 	Destinations []DestinationState
+	Tests        []Test
+	Items        []Item
+	Monitors     []MonitorState
 	Alarms       []Alarm // those that were cleared are kept no longer
 	Audit        []Audit
 }
@@ -38,18 +41,22 @@ type Store interface {
 	Message(id ID) (*Message, bool)
 	Call(id ID) (*Call, bool)
 	Reservation(id ID) (*Reservation, bool)
+	Test(id ID) (*Test, bool)
+	// Items are those of a test, in their order.
+	Items(test ID) []Item
 	Event(id ID) (*Event, bool)
 	// OldestEvent is the event from which on every one is kept; 0: none is.
 	OldestEvent() ID
 	// Events walks from after on (exclusive), oldest first, until yield returns false.
 	Events(after ID, yield func(*Event) bool)
-	// Messages, Calls and Reservations walk from after on (exclusive; 0: from the end
+	// Messages, Calls, Reservations and Tests walk from after on (exclusive; 0: from the end
 	// or, ascending, the beginning) until yield returns false.
 	Messages(after ID, ascending bool, yield func(*Message) bool)
 	// Parts walks parts of long messages, oldest first, until yield returns false.
 	Parts(yield func(*Part) bool)
 	Calls(after ID, ascending bool, yield func(*Call) bool)
 	Reservations(after ID, ascending bool, yield func(*Reservation) bool)
+	Tests(after ID, ascending bool, yield func(*Test) bool)
 }
 
 // Snapshot is what a pool begins with.
@@ -65,6 +72,8 @@ type Snapshot struct {
 	Incomplete   []Message      // that went out without some parts, of the last day
 	Calls        []Call         // without an end
 	Alarms       []Alarm        // raised
+	Tests        []FinishedTest // open and late ones, and those of the last day
+	Monitors     []MonitorState
 }
 
 // MessageIndex is what the pool keeps of each message in memory.
@@ -74,5 +83,6 @@ type MessageIndex struct {
 	App         string
 	From        string
 	Reservation ID
+	Test        ID
 	CompletedAt int64 // Unix ms
 }

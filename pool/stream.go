@@ -58,9 +58,11 @@ func (p *Pool) SeesEvent(app string, ev *Event, m *Message) bool {
 	case a == nil:
 		return false
 	case m != nil:
-		return p.sees(a, m.ICCID, m.App, m.From)
+		return p.sees(a, m.ICCID, m.App, m.Test, m.From)
 	case ev.Call != nil:
-		return p.sees(a, ev.Call.ICCID, ev.Call.App, ev.Call.From)
+		return p.sees(a, ev.Call.ICCID, ev.Call.App, ev.Call.Test, ev.Call.From)
+	case ev.Test != nil:
+		return ev.Test.App == app
 	case ev.Reservation != nil:
 		return ev.Reservation.App == app
 	case ev.Modem != nil:

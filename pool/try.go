@@ -25,7 +25,7 @@ func (p *Pool) TryRoutes(conf *Config, m *Message) (out []Hop, routed bool) {
 	if at.IsZero() {
 		at = time.Now()
 	}
-	hops, routed := conf.route(&subject{sim: p.sims[m.ICCID], from: m.From, text: text, kind: eventOf(m.Kind), at: at})
+	hops, routed := conf.route(&subject{sim: p.sims[m.ICCID], from: m.From, text: text, kind: eventOf(m.Kind), at: at, test: m.Test != 0})
 	for _, h := range hops {
 		out = append(out, Hop{h.destination, h.route})
 	}

@@ -53,6 +53,8 @@ type Decoder interface {
 	Decode(pdu []byte) (Decoded, error)
 	// Join reads the text of a long message from its parts in order; nil stands for one that is missing.
 	Join(parts [][]byte) string
+	// Segments says in how many parts a text is sent, and in which encoding.
+	Segments(text string) (parts int, encoding string)
 	// Digest identifies a PDU that can't be decoded.
 	Digest(pdu []byte) Digest
 }
@@ -95,7 +97,8 @@ type Message struct {
 	Complete    bool        `json:"complete"`
 	Arrival     Arrival     `json:"arrival"`
 	Reservation ID          `json:"reservation,omitempty"`
-	App         string      `json:"app,omitempty"` // whose reservation it is
+	App         string      `json:"app,omitempty"` // whose reservation or test it is
+	Test        ID          `json:"test,omitempty"`
 	Repeats     int         `json:"repeats,omitempty"`
 	Network     string      `json:"network,omitempty"`
 	PDUs        [][]byte    `json:"pdus,omitempty"`
@@ -142,6 +145,7 @@ type Call struct {
 	Rings       int       `json:"rings"`
 	Reservation ID        `json:"reservation,omitempty"`
 	App         string    `json:"app,omitempty"`
+	Test        ID        `json:"test,omitempty"`
 }
 
 // Reservation is a number that an application has for a time, as it is kept.

@@ -2,12 +2,15 @@ package pool
 
 import "time"
 
-// An application sees what belongs to its own reservations, when the sender is one
-// that it has named, and what belongs to no reservation on the SIMs in its selection
+// An application sees what belongs to its own tests, and to its own reservations when the
+// sender is one that it has named, and what belongs to no reservation or test on the SIMs in its selection
 // now. What is another's stays hidden for ever.
 
 // sees is the one place that decides about messages and calls.
-func (p *Pool) sees(app *App, iccid, holder, from string) bool {
+func (p *Pool) sees(app *App, iccid, holder string, test ID, from string) bool {
+	if test != 0 {
+		return holder == app.Name
+	}
 	if holder != "" {
 		return holder == app.Name && fromOneOf(app.Senders, from)
 	}
@@ -23,7 +26,7 @@ func (p *Pool) Sees(app string, m *Message) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.apps[app]
-	return a != nil && p.sees(a, m.ICCID, m.App, m.From)
+	return a != nil && p.sees(a, m.ICCID, m.App, m.Test, m.From)
 }
 
 // SeesCall says whether an application sees a call.
@@ -31,7 +34,7 @@ func (p *Pool) SeesCall(app string, c *Call) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.apps[app]
-	return a != nil && p.sees(a, c.ICCID, c.App, c.From)
+	return a != nil && p.sees(a, c.ICCID, c.App, c.Test, c.From)
 }
 
 // Message reads one message that an application sees. The reading is audited; nothing waits for that.

@@ -11,6 +11,7 @@ const (
 	CallID        = "call"
 	ReservationID = "res"
 	EventID       = "evt"
+	TestID        = "tst"
 )
 
 // ID writes an id: a prefix that says of what, and a number that grows.

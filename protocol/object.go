@@ -197,3 +197,108 @@ type Receiver struct {
 	State  *string `json:"state"`
 	Reason *string `json:"reason"`
 }
+
+// Test is a delivery test.
+type Test struct {
+	ID        string            `json:"id"`
+	State     string            `json:"state"`
+	CreatedAt Time              `json:"created_at"`
+	ClosedAt  *Time             `json:"closed_at"`
+	Labels    map[string]string `json:"labels"`
+	Verdict   *string           `json:"verdict"`
+	Items     []Item            `json:"items"`
+}
+
+// Item is one number of a test.
+type Item struct {
+	N           int       `json:"n"`
+	Number      string    `json:"number"`
+	Country     *string   `json:"country"`
+	Operator    *string   `json:"operator"`
+	Token       *string   `json:"token"`
+	Text        *string   `json:"text"`
+	Receipt     string    `json:"receipt"`
+	DLR         string    `json:"dlr"`
+	Verdict     *string   `json:"verdict"`
+	Findings    []Finding `json:"findings"`
+	SentAt      *Time     `json:"sent_at"`
+	AcceptedAt  *Time     `json:"accepted_at"`
+	ProviderID  *string   `json:"provider_id"`
+	Deadline    *Time     `json:"deadline"`
+	FirstPartAt *Time     `json:"first_part_at"`
+	LastPartAt  *Time     `json:"last_part_at"`
+	Latency     *float64  `json:"latency_s"`
+	SMSCDelay   *float64  `json:"smsc_delay_s"`
+	SMSC        *string   `json:"smsc"`
+	DLRAt       *Time     `json:"dlr_at"`
+	Message     *string   `json:"message"`
+	Call        *string   `json:"call"`
+	Reason      *string   `json:"reason"`
+}
+
+// Finding is one thing that differs from what was expected.
+type Finding struct {
+	Code     string `json:"code"`
+	Severity string `json:"severity"`
+	Expected any    `json:"expected"`
+	Observed any    `json:"observed"`
+	Late     bool   `json:"late"`
+}
+
+// TestRequest is the body of POST /v1/tests.
+type TestRequest struct {
+	Select   *TestSelect        `json:"select"`
+	Kind     *string            `json:"kind"`
+	Token    *TokenForm         `json:"token"`
+	Text     *string            `json:"text"`
+	Send     *TestSend          `json:"send"`
+	SentAt   *Time              `json:"sent_at"`
+	Expect   *TestExpect        `json:"expect"`
+	Deadline *float64           `json:"deadline_s"`
+	Degraded *float64           `json:"degraded_s"`
+	Late     *float64           `json:"late_s"`
+	Labels   *map[string]string `json:"labels"`
+}
+
+// TestSelect says which numbers a test uses.
+type TestSelect struct {
+	Numbers  *[]string `json:"numbers"`
+	Country  *string   `json:"country"`
+	Operator *string   `json:"operator"`
+	Tag      *string   `json:"tag"`
+	Each     *string   `json:"each"`
+	Count    *int64    `json:"count"`
+}
+
+// TokenForm says what tokens look like.
+type TokenForm struct {
+	Alphabet *string `json:"alphabet"`
+	Length   *int64  `json:"length"`
+}
+
+// TestSend says who sends; null: the caller.
+type TestSend struct {
+	Provider *string `json:"provider"`
+}
+
+// TestExpect is what a test expects of each message.
+type TestExpect struct {
+	From  *[]string `json:"from"`
+	Text  *string   `json:"text"`
+	SMSC  *[]string `json:"smsc_prefix"`
+	Parts *int64    `json:"parts"`
+}
+
+// SentRequest is the body of PUT /v1/tests/{id}/items/{n}/sent.
+type SentRequest struct {
+	SentAt     *Time   `json:"sent_at"`
+	ProviderID *string `json:"provider_id"`
+	Token      *string `json:"token"`
+	Text       *string `json:"text"`
+}
+
+// DLRRequest is the body of PUT /v1/tests/{id}/items/{n}/dlr.
+type DLRRequest struct {
+	Status *string `json:"status"`
+	At     *Time   `json:"at"`
+}

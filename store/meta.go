@@ -10,7 +10,7 @@ import (
 )
 
 // schema is the number of the layout that this version reads and writes.
-const schema = 2
+const schema = 3
 
 // bucket is the name of one of the file's buckets.
 type bucket string
@@ -30,18 +30,21 @@ const (
 	deliveries   bucket = "deliveries"
 	destinations bucket = "destinations"
 	alarms       bucket = "alarms"
+	tests        bucket = "tests"
+	items        bucket = "items"
+	monitors     bucket = "monitors"
 	audit        bucket = "audit"
 )
 
 // buckets lists every bucket.
 func buckets() []bucket {
-	return []bucket{meta, sims, modems, parts, messages, calls, reservations, events, seen, keys, outbox, deliveries, destinations, alarms, audit}
+	return []bucket{meta, sims, modems, parts, messages, calls, reservations, events, seen, keys, outbox, deliveries, destinations, alarms, tests, items, monitors, audit}
 }
 
 // byID says whether the bucket's keys begin with a number that grows.
 func (b bucket) byID() bool {
 	switch b {
-	case parts, messages, calls, reservations, events, deliveries, audit:
+	case parts, messages, calls, reservations, events, deliveries, tests, items, audit:
 		return true
 	}
 	return false
@@ -49,14 +52,17 @@ func (b bucket) byID() bool {
 
 // since is the schema that the bucket came with.
 func (b bucket) since() int {
-	if b == alarms {
+	switch b {
+	case alarms:
 		return 2
+	case tests, items, monitors:
+		return 3
 	}
 	return 1
 }
 
 // migrate brings a store of an earlier schema to this one, in the caller's transaction.
-// Schema 2 has the bucket alarms.
+// Schema 2 has the bucket alarms, schema 3 those of delivery tests.
 func migrate(tx *bolt.Tx, h *Header) error {
 	for _, b := range buckets() {
 		if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {

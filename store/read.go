@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"time"
@@ -141,6 +142,36 @@ func (s *Store) Event(id pool.ID) (*pool.Event, bool) {
 	return one[pool.Event](s, events, idKey(uint64(id)))
 }
 
+// Test implements pool.Store.
+func (s *Store) Test(id pool.ID) (*pool.Test, bool) {
+	return one[pool.Test](s, tests, idKey(uint64(id)))
+}
+
+// Items implements pool.Store.
+func (s *Store) Items(test pool.ID) (out []pool.Item) {
+	s.view(func(tx *bolt.Tx) { out = itemsOf(s, tx, test) })
+	return out
+}
+
+func itemsOf(s *Store, tx *bolt.Tx, test pool.ID) (out []pool.Item) {
+	prefix := idKey(uint64(test))
+	c := tx.Bucket([]byte(items)).Cursor()
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		var i pool.Item
+		if err := unseal(items, k, v, &i); err != nil {
+			s.damage(err)
+			continue
+		}
+		out = append(out, i)
+	}
+	return out
+}
+
+// Tests implements pool.Store.
+func (s *Store) Tests(after pool.ID, ascending bool, yield func(*pool.Test) bool) {
+	walk(s, tests, after, ascending, yield)
+}
+
 // OldestEvent implements pool.Store.
 func (s *Store) OldestEvent() (id pool.ID) {
 	s.view(func(tx *bolt.Tx) {
@@ -186,6 +217,7 @@ func (s *Store) Load() (*pool.Snapshot, error) {
 		snap.Parts = all[pool.Part](s, tx, parts)
 		snap.Keys = all[pool.Key](s, tx, keys)
 		snap.Alarms = all[pool.Alarm](s, tx, alarms)
+		snap.Monitors = all[pool.MonitorState](s, tx, monitors)
 		c := tx.Bucket([]byte(modems)).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			var iccid string
@@ -198,7 +230,7 @@ func (s *Store) Load() (*pool.Snapshot, error) {
 	})
 	walk(s, messages, 0, true, func(m *pool.Message) bool {
 		snap.Messages = append(snap.Messages, pool.MessageIndex{
-			ID: m.ID, ICCID: m.ICCID, App: m.App, From: m.From, Reservation: m.Reservation, CompletedAt: m.CompletedAt.UnixMilli(),
+			ID: m.ID, ICCID: m.ICCID, App: m.App, From: m.From, Reservation: m.Reservation, Test: m.Test, CompletedAt: m.CompletedAt.UnixMilli(),
 		})
 		if !m.Complete && m.CompletedAt.After(since) {
 			snap.Incomplete = append(snap.Incomplete, *m)
@@ -209,6 +241,13 @@ func (s *Store) Load() (*pool.Snapshot, error) {
 		snap.LastReserved[r.ICCID] = r.ID
 		if r.EndedAt.IsZero() || r.EndedAt.Wall.After(since) || r.EndedAt.Wall.Year() < 2000 {
 			snap.Reservations = append(snap.Reservations, *r)
+		}
+		return true
+	})
+	walk(s, tests, 0, true, func(t *pool.Test) bool {
+		// Those of the last day count for its budgets.
+		if !t.Done || t.CreatedAt.Wall.After(since) {
+			snap.Tests = append(snap.Tests, pool.FinishedTest{Test: *t, Of: s.Items(t.ID)})
 		}
 		return true
 	})

@@ -25,6 +25,7 @@ type Limits struct {
 	Texts   time.Duration // then text and PDUs are erased, the record stays
 	Records time.Duration // messages, calls, reservations and where they went
 	Audit   time.Duration
+	Tests   time.Duration // with texts and PDUs of what failed or degraded
 }
 
 // Retained counts what was erased.
@@ -45,9 +46,10 @@ func (r Retained) String() string {
 // few, between those of others. now must be known to be right.
 func (s *Store) Retain(now time.Time, l Limits) (out Retained, err error) {
 	waiting := s.waiting()
+	evidence := s.evidence(now.Add(-l.Tests))
 	for _, step := range []func() error{
-		func() error { return s.eraseTexts(now.Add(-l.Texts), waiting, &out) },
-		func() error { return s.dropRecords(now.Add(-l.Records), waiting, &out) },
+		func() error { return s.eraseTexts(now.Add(-l.Texts), waiting, evidence, &out) },
+		func() error { return s.dropRecords(now.Add(-l.Records), now.Add(-l.Tests), waiting, evidence, &out) },
 		func() error { return s.dropEvents(now.Add(-keepEventsFor), waiting, &out) },
 		func() error { return s.dropDigests(&out) },
 		func() error { return s.dropAudit(now.Add(-l.Audit), &out) },
@@ -94,11 +96,29 @@ func rewrite[K any](s *Store, keys []K, fn func(w *writer, key K) error) error {
 	return nil
 }
 
-func (s *Store) eraseTexts(before time.Time, waiting map[pool.ID]bool, out *Retained) error {
+// evidence are the messages that show why an item of a test failed or is degraded: they
+// keep text and PDUs as long as the test is kept.
+func (s *Store) evidence(since time.Time) map[pool.ID]bool {
+	out := map[pool.ID]bool{}
+	walk(s, tests, 0, false, func(t *pool.Test) bool {
+		if t.CreatedAt.Wall.Before(since) {
+			return false
+		}
+		for _, i := range s.Items(t.ID) {
+			if i.Message != 0 && (i.Verdict == pool.VerdictFailed || i.Verdict == pool.VerdictDegraded) {
+				out[i.Message] = true
+			}
+		}
+		return true
+	})
+	return out
+}
+
+func (s *Store) eraseTexts(before time.Time, waiting, evidence map[pool.ID]bool, out *Retained) error {
 	var ids []pool.ID
 	walk(s, messages, 0, true, func(m *pool.Message) bool {
 		old := m.CompletedAt.Before(before)
-		if old && (m.Text != nil || m.PDUs != nil) && !waiting[m.ID+1] {
+		if old && (m.Text != nil || m.PDUs != nil) && !waiting[m.ID+1] && !evidence[m.ID] {
 			ids = append(ids, m.ID)
 		}
 		return old || m.CompletedAt.Before(before.Add(outOfOrder)) // ids grow about as times do
@@ -126,13 +146,13 @@ func (s *Store) eraseTexts(before time.Time, waiting map[pool.ID]bool, out *Reta
 	return rewrite(s, late, func(w *writer, id pool.ID) error { return w.write(&record{bucket: parts, key: idKey(uint64(id))}) })
 }
 
-func (s *Store) dropRecords(before time.Time, waiting map[pool.ID]bool, out *Retained) error {
+func (s *Store) dropRecords(before, testsBefore time.Time, waiting, evidence map[pool.ID]bool, out *Retained) error {
 	drops := map[bucket][]pool.ID{}
 	walk(s, messages, 0, true, func(m *pool.Message) bool {
 		if old := m.CompletedAt.Before(before); !old {
 			return m.CompletedAt.Before(before.Add(outOfOrder))
 		}
-		if !waiting[m.ID+1] {
+		if !waiting[m.ID+1] && !evidence[m.ID] {
 			drops[messages] = append(drops[messages], m.ID)
 		}
 		return true
@@ -143,15 +163,28 @@ func (s *Store) dropRecords(before time.Time, waiting map[pool.ID]bool, out *Ret
 		}
 		return c.StartedAt.Before(before)
 	})
+	walk(s, tests, 0, true, func(t *pool.Test) bool {
+		if t.Done && t.ClosedAt.Wall.Before(testsBefore) {
+			drops[tests] = append(drops[tests], t.ID)
+		}
+		return t.CreatedAt.Wall.Before(testsBefore)
+	})
 	walk(s, reservations, 0, true, func(r *pool.Reservation) bool {
 		if !r.EndedAt.IsZero() && r.EndedAt.Wall.Before(before) {
 			drops[reservations] = append(drops[reservations], r.ID)
 		}
 		return r.CreatedAt.Wall.Before(before)
 	})
-	for _, b := range []bucket{messages, calls, reservations} {
+	for _, b := range []bucket{messages, calls, reservations, tests} {
 		out.Records += len(drops[b])
 		err := rewrite(s, drops[b], func(w *writer, id pool.ID) error {
+			if b == tests {
+				for _, i := range itemsOf(s, w.tx, id) {
+					if err := w.write(&record{bucket: items, key: itemKey(id, i.N)}); err != nil {
+						return err
+					}
+				}
+			}
 			if b == messages {
 				if err := w.dropDigestsOf(s, id); err != nil {
 					return err

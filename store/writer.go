@@ -29,6 +29,10 @@ func deliveryKey(event pool.ID, destination string) []byte {
 	return append(idKey(uint64(event)), destination...)
 }
 
+func itemKey(test pool.ID, n int) []byte {
+	return binary.BigEndian.AppendUint16(idKey(uint64(test)), uint16(n))
+}
+
 // encoder gathers the records of a change until one can't be encoded.
 type encoder struct {
 	sub *submission
@@ -84,6 +88,15 @@ func encode(c *pool.Change) (*submission, error) {
 		} else {
 			e.drop(alarms, key)
 		}
+	}
+	for i := range c.Tests {
+		e.putID(tests, c.Tests[i].ID, &c.Tests[i])
+	}
+	for i := range c.Items {
+		e.put(items, itemKey(c.Items[i].Test, c.Items[i].N), &c.Items[i])
+	}
+	for i := range c.Monitors {
+		e.put(monitors, []byte(c.Monitors[i].Name), &c.Monitors[i])
 	}
 	for i := range c.Destinations {
 		e.put(destinations, []byte(c.Destinations[i].Name), &c.Destinations[i])

@@ -52,8 +52,10 @@ type Handler struct {
 	mux     *http.ServeMux
 	metrics *metrics
 	clients atomic.Pointer[[]*client]
-	wrong   protocol.Guesses
-	hub     hub
+
+	reporters atomic.Pointer[[]Reporter]
+	wrong     protocol.Guesses
+	hub       hub
 }
 
 // exchange is one request under way.
@@ -80,6 +82,7 @@ func routes() []route {
 	anyScope := []pool.Scope{pool.ScopeRead, pool.ScopeReserve, pool.ScopeTest}
 	read := []pool.Scope{pool.ScopeRead}
 	reserve := []pool.Scope{pool.ScopeReserve}
+	test := []pool.Scope{pool.ScopeTest}
 	return []route{
 		{"GET", "/v1/numbers", read, false, getNumbers},
 		{"GET", "/v1/availability", read, false, getAvailability},
@@ -94,6 +97,14 @@ func routes() []route {
 		{"GET", "/v1/calls/{id}", read, false, getCall},
 		{"POST", "/v1/wait", anyScope, false, postWait},
 		{"GET", "/v1/events", read, false, getEvents},
+		{"POST", "/v1/tests", test, false, postTest},
+		{"GET", "/v1/tests", test, false, getTests},
+		{"GET", "/v1/tests/{id}", test, false, getTest},
+		{"DELETE", "/v1/tests/{id}", test, false, deleteTest},
+		{"PUT", "/v1/tests/{id}/items/{n}/sent", test, false, putSent},
+		{"PUT", "/v1/tests/{id}/items/{n}/dlr", test, false, putDLR},
+		{"GET", "/v1/dlr/{provider}/{secret}", nil, true, takeReport},
+		{"POST", "/v1/dlr/{provider}/{secret}", nil, true, takeReport},
 		{"GET", "/v1/openapi.json", nil, true, getDescription},
 		{"GET", "/v1/problems/{code}", nil, true, getProblem},
 	}

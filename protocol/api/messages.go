@@ -12,12 +12,9 @@ func getMessages(x *exchange) error {
 	page.Number, page.From, page.Contains = q.number("number"), q.text("from"), q.text("contains")
 	page.Reservation, page.Since = q.id("reservation", protocol.ReservationID), q.time("since")
 	pdus := q.flag("pdu")
-	test := q.text("test")
+	page.Test = q.id("test", protocol.TestID)
 	if err := q.done(); err != nil {
 		return err
-	}
-	if test != "" { // of no test that exists
-		return x.json(http.StatusOK, protocol.List[protocol.Message]{Items: []protocol.Message{}})
 	}
 	items, next := x.h.pool.Messages(x.app(), page)
 	wire := Message

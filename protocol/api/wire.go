@@ -18,6 +18,7 @@ func Message(m *pool.Message) protocol.Message {
 		Class: notNegative(m.Class), PID: notNegative(m.PID), DCS: notNegative(m.DCS),
 		Parts:    protocol.Parts{Total: m.Parts.Total, Received: m.Parts.Received},
 		Complete: m.Complete, Arrival: string(m.Arrival), Reservation: protocol.OptionalID(protocol.ReservationID, uint64(m.Reservation)),
+		Test:    protocol.OptionalID(protocol.TestID, uint64(m.Test)),
 		Repeats: m.Repeats, Network: protocol.Optional(m.Network),
 	}
 	if m.From != "" {
@@ -57,7 +58,7 @@ func Call(c *pool.Call) protocol.Call {
 	return protocol.Call{
 		ID: protocol.ID(protocol.CallID, uint64(c.ID)), Number: protocol.Optional(c.Number), SIM: c.SIM, From: protocol.Optional(c.From),
 		StartedAt: protocol.Time(c.StartedAt), EndedAt: protocol.OptionalTime(c.EndedAt), Rings: c.Rings,
-		Reservation: protocol.OptionalID(protocol.ReservationID, uint64(c.Reservation)),
+		Reservation: protocol.OptionalID(protocol.ReservationID, uint64(c.Reservation)), Test: protocol.OptionalID(protocol.TestID, uint64(c.Test)),
 	}
 }
 
@@ -72,8 +73,9 @@ func Reservation(r *pool.ReservationView) protocol.Reservation {
 
 // Writer writes events as the wire has them. It is safe for concurrent use.
 type Writer struct {
-	View func(*pool.Reservation) *pool.ReservationView
-	Host string // this machine's name
+	View     func(*pool.Reservation) *pool.ReservationView
+	ViewTest func(*pool.FinishedTest) *pool.TestView
+	Host     string // this machine's name
 }
 
 // Event is an event as the wire has it. m is its message, nil when it has none. What a
@@ -89,6 +91,8 @@ func (w *Writer) Event(ev *pool.Event, m *pool.Message) protocol.Event {
 		out.Data = Call(ev.Call)
 	case ev.Reservation != nil:
 		out.Data = Reservation(w.View(ev.Reservation))
+	case ev.Test != nil:
+		out.Data = Test(w.ViewTest(ev.Test))
 	case ev.Modem != nil:
 		out.Data = protocol.Modem{
 			Slot: ev.Modem.Slot, State: ev.Modem.State, Reason: protocol.Optional(ev.Modem.Reason), Number: protocol.Optional(ev.Modem.Number),

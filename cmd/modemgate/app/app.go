@@ -23,6 +23,7 @@ import (
 	"modemgate/protocol/alarm"
 	"modemgate/protocol/api"
 	"modemgate/protocol/forward"
+	"modemgate/protocol/trigger"
 	"modemgate/store"
 )
 
@@ -49,6 +50,7 @@ type App struct {
 	store    *store.Store
 	pool     *pool.Pool
 	forward  *forward.Forwarder
+	trigger  *trigger.Trigger
 	alarms   *alarm.Teller
 	rack     *modem.Rack
 	writer   *api.Writer
@@ -129,7 +131,10 @@ func (a *App) setup() error {
 		return err
 	}
 	// The pool is made after the forwarder, which shows reservations by it.
-	a.writer = &api.Writer{Host: c.Host, View: func(r *pool.Reservation) *pool.ReservationView { return a.pool.View(r) }}
+	a.writer = &api.Writer{
+		Host: c.Host, View: func(r *pool.Reservation) *pool.ReservationView { return a.pool.View(r) },
+		ViewTest: func(t *pool.FinishedTest) *pool.TestView { return a.pool.ViewTest(t) },
+	}
 	if a.forward, err = forward.New(forward.Options{
 		Store: a.store, Encode: a.encode, Synchronised: a.o.Sync, Destinations: a.destinations(c), Logger: a.log, Registerer: a.registry,
 		Settled: func(d *pool.Delivery) {
@@ -150,9 +155,17 @@ func (a *App) setup() error {
 		return err
 	}
 	a.counters.apps(c.Pool.Apps)
+	a.counters.monitors(c.Pool.Monitors)
+	a.trigger = trigger.New(trigger.Options{
+		Providers: c.Providers, UserAgent: "modemgate/" + a.o.Version, Own: a.own(), Logger: a.log,
+		Wrote:    func(test pool.ID, n int, at time.Time) { a.pool.Wrote(test, n, at) },
+		Answered: func(test pool.ID, n int, answer pool.Answer) { a.pool.Answered(test, n, answer) },
+	})
 	if a.pool, err = pool.New(pool.Options{
 		Store: a.store, Decoder: decoder{}, Config: &c.Pool, Boot: bootNow(), Synchronised: a.o.Sync,
-		Deliver: a.forward.Deliver, Count: a.counters.pool(),
+		Deliver: a.forward.Deliver, Count: a.counters.pool(), Send: a.trigger.Send,
+		Attend: func(slot string, on bool) { a.rack.Attend(slot, on) },
+		Check:  func(slot string, done func(error)) { a.rack.Check(slot, done) },
 	}); err != nil {
 		return err
 	}
@@ -180,6 +193,7 @@ func (a *App) setup() error {
 	}); err != nil {
 		return err
 	}
+	a.api.SetReporters(c.Reporters)
 	if a.admin, err = admin.New(admin.Options{
 		Pool: a.pool, Store: adminStore{a.store}, Forward: forwardState{a.forward}, Token: c.Admin.Token, Version: a.o.Version,
 		Registry: a.registry, Ready: a.ready, Wire: adminWire(), Logger: a.log,
@@ -303,6 +317,7 @@ func (a *App) Start() error {
 	a.started = true
 	a.goes("deliveries", func(ctx context.Context) error { a.forward.Run(ctx, grace); return nil })
 	a.goes("pool", a.pool.Run)
+	a.goes("providers", func(ctx context.Context) error { a.trigger.Run(ctx); return nil })
 	a.goes("alarms", func(ctx context.Context) error { a.alarms.Run(ctx); return nil })
 	a.goes("watch", a.watch)
 	a.goes("chores", a.chores)
@@ -399,6 +414,9 @@ func (a *App) reload(c *config.Config) error {
 	a.forward.SetDestinations(a.destinations(c))
 	a.alarms.SetReceivers(c.Alarms)
 	a.counters.apps(c.Pool.Apps)
+	a.counters.monitors(c.Pool.Monitors)
+	a.trigger.SetProviders(c.Providers) // before monitors ask them
+	a.api.SetReporters(c.Reporters)
 	if err := a.pool.SetConfig(&c.Pool, "operator"); err != nil {
 		return err
 	}

@@ -33,6 +33,11 @@ func (decoder) Decode(raw []byte) (pool.Decoded, error) {
 	return d, nil
 }
 
+func (decoder) Segments(text string) (int, string) {
+	parts, alphabet := pdu.Segments(text)
+	return parts, string(alphabet)
+}
+
 func (decoder) Join(parts [][]byte) string {
 	out := make([]pdu.Message, len(parts))
 	for i, raw := range parts {

@@ -15,6 +15,8 @@ func (s sink) Message(m modem.Message, done func(error)) {
 	}, done)
 }
 
+func (s sink) Deleted(iccid string, pdu []byte) { s.p.Deleted(iccid, pdu) }
+
 func (s sink) Call(c modem.Call) {
 	s.p.Ring(pool.Ringing{Slot: c.Slot, ICCID: c.ICCID, From: c.From, Started: c.Started, Ended: c.Ended, Rings: c.Rings})
 }

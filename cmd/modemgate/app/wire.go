@@ -10,7 +10,7 @@ import (
 
 // adminWire lets the operator see objects as applications do.
 func adminWire() admin.Wire {
-	return admin.Wire{Message: api.Message, Call: api.Call, Reservation: api.Reservation}
+	return admin.Wire{Message: api.Message, Call: api.Call, Reservation: api.Reservation, Test: api.Test, TestRequest: api.TestRequest}
 }
 
 // forwardState is the forwarder as admin needs it.

@@ -12,7 +12,9 @@ import (
 	"modemgate/pool"
 	"modemgate/protocol"
 	"modemgate/protocol/alarm"
+	"modemgate/protocol/api"
 	"modemgate/protocol/forward"
+	"modemgate/protocol/trigger"
 	"modemgate/store"
 )
 
@@ -26,6 +28,8 @@ type Config struct {
 	Modems       Modems
 	Apps         []App
 	Destinations []Destination
+	Providers    []trigger.Provider
+	Reporters    []api.Reporter
 	Alarms       []alarm.Receiver
 	Retention    store.Limits
 	Pool         pool.Config
@@ -157,8 +161,10 @@ func (l *loader) file(s *section, c *Config) {
 	l.destinations(s.tables("destination"), c)
 	l.routes(s.tables("route"), c)
 	l.apps(s.tables("app"), c)
+	l.providers(s.tables("provider"), c)
+	l.monitors(s.tables("monitor"), c)
 	l.alarms(s.tables("alarm"), c)
 	l.retention(s.sub("retention"), c)
-	s.later("own_number", "balance", "provider", "monitor", "backup")
+	s.later("own_number", "balance", "backup")
 	s.done()
 }

@@ -105,7 +105,7 @@ func (l *loader) webhook(s *section, d *Destination) {
 	default:
 		s.fault("format", `must be "event" or "template"`)
 	}
-	d.Headers = l.headers(s)
+	d.Headers, _ = l.headerTexts(s)
 	d.CA = l.roots(s)
 }
 
@@ -155,13 +155,13 @@ func linkLocal(host string) bool {
 	return err == nil && a.Unmap().IsLinkLocalUnicast()
 }
 
-// headers reads extra headers, whose values may lie in files.
-func (l *loader) headers(s *section) map[string]string {
+// headerTexts reads extra headers, whose values may lie in files; secret are those.
+func (l *loader) headerTexts(s *section) (out map[string]string, secret map[string]bool) {
 	v := s.get("headers", "a table", unstable.InlineTable, unstable.Table)
 	if v == nil {
-		return nil
+		return nil, nil
 	}
-	out := map[string]string{}
+	out, secret = map[string]string{}, map[string]bool{}
 	for name, value := range v.tab.keys {
 		text := value.text
 		switch {
@@ -171,6 +171,7 @@ func (l *loader) headers(s *section) map[string]string {
 			t := &section{r: s.r, t: value.tab, name: "headers." + name}
 			file := t.text("file", "")
 			t.done()
+			secret[name] = true
 			var err error
 			if text, err = l.readSecret(file); err != nil {
 				s.fault("headers", "%s: %s", name, err)
@@ -183,7 +184,7 @@ func (l *loader) headers(s *section) map[string]string {
 		}
 		out[name] = text
 	}
-	return out
+	return out, secret
 }
 
 func headerName(name string) bool {

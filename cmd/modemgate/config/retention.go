@@ -13,10 +13,10 @@ func (l *loader) retention(s *section, c *Config) {
 		Texts:   s.duration("texts", 720*time.Hour, time.Hour, longest),
 		Records: s.duration("records", 4320*time.Hour, time.Hour, longest),
 		Audit:   s.duration("audit", 26280*time.Hour, time.Hour, longest),
+		Tests:   s.duration("tests", 4320*time.Hour, time.Hour, longest),
 	}
 	if c.Retention.Records < c.Retention.Texts {
 		s.fault("records", "must not be shorter than texts: a text goes with its record")
 	}
-	s.later("tests")
 	s.done()
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -90,7 +89,7 @@ func (s *section) rate(key string, def float64) float64 {
 	if v == nil {
 		return def
 	}
-	n, err := strconv.ParseFloat(strings.ReplaceAll(v.text, "_", ""), 64)
+	n, err := v.float()
 	if err != nil || n <= 0 || n > 1e6 || math.IsNaN(n) {
 		s.fault(key, "must be a number above 0, at most 1000000")
 		return def

@@ -206,6 +206,11 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
+// float reads a TOML number.
+func (v *value) float() (float64, error) {
+	return strconv.ParseFloat(strings.ReplaceAll(v.text, "_", ""), 64)
+}
+
 // number reads a TOML integer.
 func (v *value) number() (int64, error) {
 	return strconv.ParseInt(strings.ReplaceAll(v.text, "_", ""), 0, 64)
