@@ -37,6 +37,7 @@ func (h *Handler) endpoints() map[string]func(*exchange) (any, error) {
 		"GET /api/v1/tests":                       tests,
 		"POST /api/v1/tests":                      startTest,
 		"GET /api/v1/tests/{id}":                  oneTest,
+		"DELETE /api/v1/tests/{id}":               cancelTest,
 		"GET /api/v1/monitors":                    monitors,
 		"POST /api/v1/monitors/{name}/run":        runMonitor,
 		"POST /api/v1/monitors/{name}/pause":      pauseMonitor,

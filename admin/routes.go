@@ -28,6 +28,7 @@ type TryRoute struct {
 	Events []string `json:"events"`
 	Hours  string   `json:"hours"`
 	To     []string `json:"to"`
+	Tests  bool     `json:"tests"`
 	Stop   bool     `json:"stop"`
 }
 
@@ -127,7 +128,7 @@ func (b *TryRequest) config() (*pool.Config, error) {
 		if err != nil {
 			return nil, err
 		}
-		route := pool.Route{Name: r.Name, Tags: r.Tags, SIMs: r.SIMs, From: r.From, Events: list, To: r.To, Stop: r.Stop}
+		route := pool.Route{Name: r.Name, Tags: r.Tags, SIMs: r.SIMs, From: r.From, Events: list, To: r.To, Tests: r.Tests, Stop: r.Stop}
 		if r.Text != "" {
 			if route.Text, err = regexp.Compile(r.Text); err != nil {
 				return nil, &protocol.Invalid{Name: "routes.text", Why: "not a regular expression (RE2)"}

@@ -55,11 +55,36 @@ func startTest(x *exchange) (any, error) {
 	return x.h.testRow(t), nil
 }
 
-// oneTest shows a test; with wait_s it waits until that is closed.
-func oneTest(x *exchange) (any, error) {
+// testID reads the id of the path.
+func (x *exchange) testID() (pool.ID, error) {
 	n, ok := protocol.ParseID(protocol.TestID, x.r.PathValue("id"))
 	if !ok {
-		return nil, &pool.Error{Code: pool.NotFound, Detail: "no such test"}
+		return 0, &pool.Error{Code: pool.NotFound, Detail: "no such test"}
+	}
+	return pool.ID(n), nil
+}
+
+// cancelTest ends an open test of the operator's without a verdict.
+func cancelTest(x *exchange) (any, error) {
+	id, err := x.testID()
+	if err != nil {
+		return nil, err
+	}
+	if err := x.h.o.Pool.CancelTest("", id); err != nil {
+		return nil, err
+	}
+	t, err := x.h.o.Pool.Test("", id)
+	if err != nil {
+		return nil, err
+	}
+	return x.h.testRow(t), nil
+}
+
+// oneTest shows a test; with wait_s it waits until that is closed.
+func oneTest(x *exchange) (any, error) {
+	id, err := x.testID()
+	if err != nil {
+		return nil, err
 	}
 	p, err := x.page("wait_s")
 	if err != nil {
@@ -71,7 +96,7 @@ func oneTest(x *exchange) (any, error) {
 			return nil, &protocol.Invalid{Name: "wait_s", Why: "must be from 0 to 55"}
 		}
 	}
-	t, err := x.h.o.Pool.AwaitTest(x.r.Context(), "", pool.ID(n), time.Duration(wait)*time.Second)
+	t, err := x.h.o.Pool.AwaitTest(x.r.Context(), "", id, time.Duration(wait)*time.Second)
 	if err != nil {
 		return nil, err
 	}

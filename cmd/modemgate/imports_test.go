@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"protocol/alarm":     {"pool", "protocol"},
 	"protocol/forward":   {"pool", "protocol"},
 	"protocol/simulator": {"protocol"},
+	"protocol/trigger":   {"pool", "protocol"},
 	"store":              {"pool"},
 	"admin":              {"pool", "protocol"},
 }

@@ -43,6 +43,15 @@ func describe(e *env, c *config.Config) error {
 		}
 		fmt.Fprintf(&b, "route %s: to %s\n", r.Name, to)
 	}
+	for _, p := range c.Pool.Providers {
+		fmt.Fprintf(&b, "provider %s: at most %d messages a day\n", p.Name, p.DailyMessages)
+	}
+	for _, m := range c.Pool.Monitors {
+		fmt.Fprintf(&b, "monitor %s: every %v by provider %s, at most %d messages a day\n", m.Name, m.Interval, m.Request.Provider, m.DailyMessages)
+	}
+	for _, w := range c.Warnings {
+		fmt.Fprintf(&b, "warning: %s:%s\n", c.Path, w)
+	}
 	if n := len(c.Alarms); n > 0 {
 		fmt.Fprintf(&b, "receivers of alarms: %d\n", n)
 	}

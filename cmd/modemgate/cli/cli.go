@@ -67,6 +67,7 @@ func commands() []command {
 		simsList(), simsWhy(), simsSet(), simsImport(), simsExport(), simsForget(),
 		messagesList(), messagesShow(), messagesTail(), messagesResend(), messagesExport(), messagesForget(),
 		reservationsList(), reservationsEnd(),
+		testsList(), testsShow(), testsRun(), monitorsList(), monitorsRun(), monitorsPause(), monitorsResume(),
 		destinationsList(), destinationsTest(), destinationsPause(), destinationsResume(),
 		routesTry(), auditList(), auditVerify(), auditExport(),
 		decodePDU(), decodeAT(), tokenCommand(), versionCommand(),
@@ -86,10 +87,33 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	c, rest := find(all, args)
 	if c == nil {
-		fmt.Fprintf(stderr, "modemgate: unknown command: %s\ntry: modemgate -h\n", strings.Join(args[:min(2, len(args))], " "))
+		fmt.Fprintf(stderr, "modemgate: unknown command: %s\ntry: modemgate %s-h\n", strings.Join(args[:min(2, len(args))], " "), suggestion(all, args))
 		return exitUsage
 	}
 	return c.run(rest, stdin, stdout, stderr)
+}
+
+// suggestion is the command that is most like a wrong one, with a blank; empty when none is.
+func suggestion(all []command, args []string) string {
+	var names []string
+	for _, c := range all {
+		names = append(names, c.name)
+	}
+	if near := config.Nearest(strings.Join(args[:min(2, len(args))], " "), names); near != "" {
+		return near + " "
+	}
+	var words []string
+	for _, name := range names {
+		word, _, _ := strings.Cut(name, " ")
+		words = append(words, word)
+	}
+	near := config.Nearest(args[0], words)
+	for _, name := range names {
+		if word, _, _ := strings.Cut(name, " "); near != "" && word == near {
+			return name + " "
+		}
+	}
+	return ""
 }
 
 // find looks for the command of two words, then of one.

@@ -87,7 +87,7 @@ func tryRequest(c *config.Config) *admin.TryRequest {
 		b.Destinations = append(b.Destinations, admin.TryDestination{Name: d.Name, Events: words(d.Events)})
 	}
 	for _, r := range c.Pool.Routes {
-		t := admin.TryRoute{Name: r.Name, Tags: r.Tags, SIMs: r.SIMs, From: r.From, Events: words(r.Events), To: r.To, Stop: r.Stop}
+		t := admin.TryRoute{Name: r.Name, Tags: r.Tags, SIMs: r.SIMs, From: r.From, Events: words(r.Events), To: r.To, Tests: r.Tests, Stop: r.Stop}
 		if r.Text != nil {
 			t.Text = r.Text.String()
 		}

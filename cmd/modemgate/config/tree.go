@@ -169,6 +169,9 @@ func (b *builder) value(n *unstable.Node, line int) *value {
 	return v
 }
 
+// Nearest is the known word that is most like a wrong one; empty when none is.
+func Nearest(word string, known []string) string { return nearest(word, known) }
+
 // nearest is the known key that is most like a wrong one; empty when none is.
 func nearest(key string, known []string) string {
 	best, least := "", 3
