@@ -108,7 +108,8 @@ type Delivery struct {
 	Replay      bool          `json:"replay,omitempty"`
 	Since       time.Time     `json:"since"` // commit of the event, or of the resend
 	Attempts    int           `json:"attempts,omitempty"`
-	Last        []Attempt     `json:"last,omitempty"` // the newest, at most 10
+	Before      int           `json:"before,omitempty"` // of the attempts, those before the resend: the schedule began anew
+	Last        []Attempt     `json:"last,omitempty"`   // the newest, at most 10
 	DoneAt      time.Time     `json:"done,omitzero"`
 	Message     ID            `json:"message,omitempty"`
 	ICCID       string        `json:"iccid,omitempty"` // first attempts of one SIM go in the order of ids

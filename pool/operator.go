@@ -272,7 +272,7 @@ func (p *Pool) Resend(id ID, to string, rows []Delivery) (int, error) {
 		d := Delivery{Event: ev.ID, Destination: name, State: Pending, Replay: true, Since: at, Message: m.ID, ICCID: m.ICCID}
 		for _, row := range rows {
 			if row.Destination == name {
-				d.Route = row.Route
+				d.Route, d.Attempts, d.Before, d.Last = row.Route, row.Attempts, row.Attempts, row.Last
 			}
 		}
 		c.Deliveries = append(c.Deliveries, d)

@@ -205,7 +205,7 @@ func (f *Forwarder) start(l *line, now time.Time) time.Time {
 		}
 		it.running = true
 		l.running++
-		retry := it.Attempts > 0
+		retry := it.Attempts > it.Before
 		if retry {
 			l.retrying++
 		}

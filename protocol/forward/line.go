@@ -257,7 +257,7 @@ func (l *line) requeue() {
 // later schedules the next attempt: by the answer's own word or the schedule, never
 // before the attempt has ended.
 func (l *line) later(it *item, r *Result, begun, ended time.Time) {
-	delay := l.Retry[min(it.Attempts, len(l.Retry))-1]
+	delay := l.Retry[min(max(it.Attempts-it.Before, 1), len(l.Retry))-1]
 	next := begun.Add(delay - delay/5 + rand.N(2*delay/5+1))
 	if r.RetryAfter >= minRetryAfter && r.RetryAfter <= maxRetryAfter {
 		next = ended.Add(r.RetryAfter + rand.N(r.RetryAfter/5+1))

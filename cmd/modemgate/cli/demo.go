@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"modemgate/cmd/modemgate/app"
 	"modemgate/cmd/modemgate/config"
 	modems "modemgate/modem/simulator"
+	"modemgate/pool"
 	"modemgate/protocol"
 	"modemgate/protocol/simulator"
 )
@@ -32,9 +34,10 @@ const (
 func demoCommand() command {
 	return command{
 		name: "demo", short: "shows the whole product on this machine, without hardware",
-		long: "A simulated rack on pseudo terminals, a real store in a temporary folder, and a stand-in receiver that checks every\n" +
-			"signature. SMS arrive and are pushed; an application reserves a number and waits for its code; one modem hangs for a\n" +
-			"while. It ends with a summary, and exits with 1 when anything was lost or came twice.",
+		long: "A simulated rack on pseudo terminals, a real store in a temporary folder, a stand-in receiver that checks every\n" +
+			"signature, and a stand-in SMS provider. SMS arrive and are pushed; an application reserves a number and waits for its\n" +
+			"code; a monitor tests delivery by the provider, which alters and drops some on purpose; one modem hangs for a while.\n" +
+			"It ends with a summary, and exits with 1 when anything was lost or came twice, or a verdict was wrong.",
 		setup: func(e *env) func() error {
 			n := e.flags.Int("modems", 8, "how many modems")
 			length := e.flags.Duration("for", 0, "how long; 0: until it is interrupted")
@@ -54,6 +57,8 @@ func demoCommand() command {
 type stage struct {
 	rack     *modems.Rack
 	receiver *simulator.Receiver
+	provider *simulator.Provider
+	planted  *planted
 	app      *app.App
 	token    string
 }
@@ -91,11 +96,14 @@ func demo(e *env, n int, length time.Duration, apiListen, adminListen string) (e
 	if ctx.Err() != nil {
 		t.cut()
 	}
+	if err := s.app.Pool().PauseMonitor("codes", "the demo ends", time.Hour); err != nil {
+		return err
+	}
 	t.drain(e.ctx, demoLate)
 	sum := t.sum()
 	fmt.Fprintln(e.stdout, sum)
-	if sum.lost > 0 || sum.duplicated > 0 || sum.wrong > 0 {
-		return &failure{what: "the demo lost or doubled messages, or an answer was wrong"}
+	if sum.lost > 0 || sum.duplicated > 0 || sum.wrong > 0 || sum.right < sum.verdicts {
+		return &failure{what: "the demo lost or doubled messages, or an answer or a verdict was wrong"}
 	}
 	return nil
 }
@@ -129,8 +137,12 @@ func setStage(dir string, n int, apiListen, adminListen string) (*stage, error) 
 	if s.receiver, err = simulator.NewReceiver([]protocol.SigningKey{signing}, nil); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	s.planted = &planted{deeds: map[string]pool.Verdict{}, hangs: numberOf(s.rack, hangs(s.rack))}
+	if s.provider, err = simulator.NewProvider(simulator.ProviderOptions{From: "SHOP", Behave: s.planted.behave, Deliver: s.deliver}); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
 	path := filepath.Join(dir, "modemgate.toml")
-	if err := os.WriteFile(path, []byte(demoConfig(dir, rackDir, s.receiver.URL(), apiListen, adminListen)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(demoConfig(dir, rackDir, s.receiver.URL(), apiListen, adminListen)+s.testsConfig()), 0o600); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	c, err := config.Load(path)
@@ -165,10 +177,41 @@ quiet = "1s"
 `, filepath.Join(dir, "data"), apiListen, adminListen, filepath.Join(rackDir, "slot*"), hook, filepath.Join(dir, "crm.whsec"), filepath.Join(dir, "qa.token"))
 }
 
+// testsConfig is the demo's provider, and a monitor of two numbers.
+func (s *stage) testsConfig() string {
+	numbers := []string{numberOf(s.rack, 0)}
+	if s.rack.Len() > 1 {
+		numbers = append(numbers, numberOf(s.rack, 1))
+	}
+	return fmt.Sprintf(`[[provider]]
+name = "stand-in"
+url = %q
+body = '{"to":{{json .Number}},"text":{{json .Text}}}'
+id_pointer = "/id"
+daily_messages = 100000
+[[monitor]]
+name = "codes"
+provider = "stand-in"
+select = { numbers = ["%s"] }
+interval = "3s"
+interval_failing = "2s"
+jitter = 0.1
+deadline = "2500ms"
+degraded = "2s"
+late = "10s"
+texts = ["otp"]
+daily_messages = 100000
+expect = { from = ["SHOP"] }
+`, s.provider.URL(), strings.Join(numbers, `", "`))
+}
+
 func (s *stage) close() error {
 	var errs []error
 	if s.app != nil {
 		errs = append(errs, s.app.Stop(context.Background()))
+	}
+	if s.provider != nil {
+		errs = append(errs, s.provider.Close())
 	}
 	if s.receiver != nil {
 		errs = append(errs, s.receiver.Close())

@@ -7,6 +7,10 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"modemgate/pool"
+	"modemgate/protocol"
+	"modemgate/protocol/api"
 )
 
 // screen shows a demo while it runs: a table that is drawn again on a terminal, a line
@@ -39,7 +43,7 @@ func (s *screen) run(ctx context.Context) {
 
 func (s *screen) show() {
 	sum := s.t.sum()
-	total := fmt.Sprintf("received %d, pushed %d, codes awaited %d", sum.received, sum.pushed, sum.codes)
+	total := fmt.Sprintf("received %d, pushed %d, codes awaited %d, verdicts right %d of %d", sum.received, sum.pushed, sum.codes, sum.right, sum.verdicts)
 	if !s.draws {
 		sick := 0
 		for _, m := range s.t.s.app.Pool().Modems() {
@@ -62,6 +66,13 @@ func (s *screen) show() {
 	fmt.Fprintln(w, "SLOT\tSTATE\tMODEL\tNUMBER\tSIGNAL\tPUSHED")
 	for _, m := range s.t.s.app.Pool().Modems() {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d dBm\t%d\n", m.Slot, m.State, strings.TrimSpace(m.Model), m.Number, m.SignalDBm, perSlot[m.Number])
+	}
+	fmt.Fprintln(w, "\nTEST\tNUMBER\tVERDICT\tCAME AFTER\tWHAT DIFFERS\tPLANTED")
+	tests, _ := s.t.s.app.Pool().Tests("", pool.TestQuery{Query: pool.Query{Limit: 3}})
+	for _, v := range tests {
+		for _, i := range api.Test(v).Items {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", protocol.ID(protocol.TestID, uint64(v.ID)), i.Number, or(i.Verdict), cameAfter(&i), safe(differs(&i)), s.t.s.planted.of(or(i.Token)))
+		}
 	}
 	_ = w.Flush() // into memory
 	b.WriteString("\n" + total + "\n")
