@@ -157,7 +157,7 @@ func (p *Pool) finishAssembly(s *sim, a *assembly, key assemblyKey, now time.Tim
 		m.PDUs = append(m.PDUs, part.PDU)
 		m.Digests = append(m.Digests, part.decoded.Digest)
 		m.HalfHex = m.HalfHex || part.HalfHex
-		if end != nil && part.local.Before(end.local) {
+		if end != nil && (part.local.Before(end.local) || part.local.Equal(end.local) && part.ID < end.ID) {
 			disorder = true
 		}
 		if first == nil || part.local.Before(first.local) {

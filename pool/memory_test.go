@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ type memory struct {
 	wake    *sync.Cond
 	held    bool
 	closed  bool
+	fails   bool // once closed it refuses; else who asks waits for ever, as in a process that is gone
 	queue   []submitted
 	done    chan struct{}
 	next    ID
@@ -54,7 +56,14 @@ func (m *memory) run() {
 			m.wake.Wait()
 		}
 		if m.closed {
+			left := m.queue
+			m.queue = nil
 			m.mu.Unlock()
+			for _, s := range left {
+				if m.fails {
+					s.done(errCrashed)
+				}
+			}
 			return
 		}
 		s := m.queue[0]
@@ -64,6 +73,8 @@ func (m *memory) run() {
 		s.done(nil)
 	}
 }
+
+var errCrashed = errors.New("crashed")
 
 func (m *memory) apply(c *Change) {
 	m.commits++
@@ -143,6 +154,10 @@ func (m *memory) close() {
 func (m *memory) Submit(c *Change, done func(error)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed && m.fails {
+		go done(errCrashed)
+		return
+	}
 	m.queue = append(m.queue, submitted{c, done})
 	m.wake.Broadcast()
 }
@@ -151,6 +166,7 @@ func (m *memory) Submit(c *Change, done func(error)) {
 func (m *memory) crashed() *memory {
 	m.close()
 	n := newMemory()
+	n.fails = m.fails
 	n.next, n.sims, n.cards, n.msgs, n.calls, n.books, n.seen, n.keys, n.parts, n.alarms, n.tests, n.items, n.state = m.next, m.sims, m.cards, m.msgs, m.calls, m.books, m.seen, m.keys, m.parts, m.alarms, m.tests, m.items, m.state
 	return n
 }
