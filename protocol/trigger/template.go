@@ -65,12 +65,12 @@ func ParseRequest(t RequestText) (*Request, error) {
 			return nil, err
 		}
 	}
-	_, err = r.make(&pool.Send{Test: 1, Number: "+4915112345678", Text: "a \"quoted\" line\nand & 100 %", Token: "123456"})
+	_, err = r.Make(&pool.Send{Test: 1, Number: "+4915112345678", Text: "a \"quoted\" line\nand & 100 %", Token: "123456"})
 	return r, err
 }
 
-// make makes the request for one message.
-func (r *Request) make(s *pool.Send) (*http.Request, error) {
+// Make makes the request for one message.
+func (r *Request) Make(s *pool.Send) (*http.Request, error) {
 	v := values{Number: s.Number, Text: s.Text, Token: s.Token, TestID: protocol.ID(protocol.TestID, uint64(s.Test)), Secret: r.secrets}
 	escaped := values{url.QueryEscape(v.Number), url.QueryEscape(v.Text), url.QueryEscape(v.Token), url.QueryEscape(v.TestID), map[string]string{}}
 	for name, text := range r.secrets {

@@ -152,7 +152,7 @@ func (t *Trigger) exchange(ctx context.Context, p *Provider, s *pool.Send) pool.
 	if p.Request == nil {
 		return pool.Answer{Came: true, Status: "the provider is no longer configured"}
 	}
-	req, err := p.Request.make(s)
+	req, err := p.Request.Make(s)
 	if err != nil { // nothing was sent, as if it had been refused
 		return pool.Answer{Came: true, Status: "the request can't be made: " + err.Error()}
 	}

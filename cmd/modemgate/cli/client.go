@@ -42,13 +42,17 @@ func (e *env) askWith(config *string) func() (*client, error) {
 			}
 			path = filepath.Join(c.DataDir, "control.sock")
 		}
-		return &client{path: path, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				var d net.Dialer
-				return d.DialContext(ctx, "unix", path)
-			},
-		}}}, nil
+		return newClient(path), nil
 	}
+}
+
+func newClient(socket string) *client {
+	return &client{path: socket, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}}
 }
 
 // call makes one request and reads the answer into out.

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"sync"
+	"testing"
+	"time"
+
+	"modemgate/admin"
+	modems "modemgate/modem/simulator"
+	"modemgate/pool"
+	"modemgate/protocol/simulator"
+)
+
+// TestKillsWithTests kills the whole program while a monitor tests delivery. Afterwards
+// no provider was asked twice for one item, every test that was begun has closed and was
+// told of once, and its verdicts are what was planted, or inconclusive.
+func TestKillsWithTests(t *testing.T) {
+	kills := 10
+	if testing.Short() {
+		kills = 3
+	}
+	k := newKilling(t)
+	p := &planted{deeds: map[string]pool.Verdict{}}
+	sent := map[string]time.Time{} // by token: when the order was complete
+	var mu sync.Mutex
+	ids := map[string]uint64{} // by token: the message, as the rack knows it
+	provider, err := simulator.NewProvider(simulator.ProviderOptions{From: "SHOP", Behave: p.behave, Deliver: func(to, from, text string) {
+		for i := range k.rack.Len() {
+			if numberOf(k.rack, i) == to {
+				id := k.rack.Modem(i).Deliver(modems.SMS{From: from, Text: text})[0]
+				mu.Lock()
+				ids[codeForm.FindString(text)] = id
+				mu.Unlock()
+			}
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closing(t, provider) })
+	secret := filepath.Join(filepath.Dir(k.config), "crm.whsec")
+	f, err := os.OpenFile(k.config, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(f, `[[destination]]
+name = "ci"
+url = %q
+secret_file = %q
+events = ["test.finished"]
+[[provider]]
+name = "main"
+url = %q
+body = '{"to":{{json .Number}},"text":{{json .Text}}}'
+id_pointer = "/id"
+daily_messages = 100000
+[[monitor]]
+name = "codes"
+provider = "main"
+select = { each = "number", count = 6 }
+interval = "1s"
+interval_failing = "1s"
+jitter = 0.0
+deadline = "4s"
+degraded = "3s"
+late = "1s"
+texts = ["otp"]
+daily_messages = 100000
+expect = { from = ["SHOP"] }
+`, k.receiver.URL(), secret, provider.URL())
+	closing(t, f)
+	for range kills {
+		k.start()
+		pauseFor(t, 2*time.Second+rand.N(4*time.Second))
+		k.kill()
+	}
+	k.start()
+	defer k.end()
+	rows := k.settled(newClient(filepath.Join(filepath.Dir(k.config), "data", "control.sock")))
+	mu.Lock()
+	defer mu.Unlock()
+	for _, o := range provider.Orders() {
+		token := codeForm.FindString(o.Text)
+		if !sent[token].IsZero() {
+			t.Errorf("the provider was asked twice for one item")
+		}
+		sent[token] = o.At
+	}
+	told := k.finished()
+	counts := map[string]int{}
+	for _, row := range rows {
+		if n := told[row.ID]; n != 1 {
+			t.Errorf("%s was told of by %d events", row.ID, n)
+		}
+		for _, i := range row.Items {
+			v := or(i.Verdict)
+			counts[v]++
+			want := p.of(or(i.Token))
+			slow := want == pool.VerdictPassed && v == string(pool.VerdictDegraded) && len(i.Findings) == 1 && i.Findings[0].Code == string(pool.Slow) // a kill came between
+			if v != string(want) && v != string(pool.VerdictInconclusive) && v != string(pool.VerdictSkipped) && !slow {
+				t.Errorf("%s, item %d: %s, want %s: %s", row.ID, i.N, v, want, differs(&i))
+			}
+		}
+	}
+	if counts[string(pool.VerdictPassed)] < 10 || counts[string(pool.VerdictFailed)] == 0 || counts[string(pool.VerdictDegraded)] == 0 {
+		t.Errorf("too little was judged: %v", counts)
+	}
+	t.Logf("%d tests, %d kills, %v; latency off by %s", len(rows), len(k.kills), counts, k.latencies(rows, sent, ids))
+}
+
+// settled pauses the monitor and waits until no test is open and every event has come.
+func (k *killing) settled(ask *client) (rows []admin.TestRow) {
+	k.t.Helper()
+	ctx, cancel := context.WithTimeout(k.t.Context(), 2*time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	length, why := "24h", "the test ends"
+	paused := false
+	for {
+		if !paused && len(rows) >= 10 {
+			paused = ask.call(ctx, http.MethodPost, "/api/v1/monitors/codes/pause", admin.PauseRequest{For: &length, Why: &why}, nil) == nil
+		}
+		var err error
+		rows, err = pages[admin.TestRow](ctx, ask, "/api/v1/tests", 0)
+		open := 0
+		for _, row := range rows {
+			if row.State == string(pool.TestOpen) {
+				open++
+			}
+		}
+		if err == nil && paused && open == 0 && len(k.finished()) >= len(rows) {
+			return rows
+		}
+		select {
+		case <-ctx.Done():
+			k.t.Fatalf("%d of %d tests are open, %d told of; %v", open, len(rows), len(k.finished()), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// finished are the tests that the receiver was told of, with how many events did.
+func (k *killing) finished() map[string]int {
+	got, _ := k.receiver.Deliveries()
+	events := map[string]map[string][]byte{}
+	for _, d := range got {
+		if d.Event.Type != string(pool.TestFinished) {
+			continue
+		}
+		id := d.Event.Data.ID
+		if events[id] == nil {
+			events[id] = map[string][]byte{}
+		}
+		if before, again := events[id][d.ID]; again && !bytes.Equal(before, d.Body) {
+			k.t.Errorf("%s came again with other bytes", d.ID)
+		}
+		events[id][d.ID] = d.Body
+	}
+	out := map[string]int{}
+	for id, by := range events {
+		out[id] = len(by)
+	}
+	return out
+}
+
+// latencies holds what was reported against the rack's log: from the order to the
+// announcement.
+func (k *killing) latencies(rows []admin.TestRow, sent map[string]time.Time, ids map[string]uint64) string {
+	var off []float64
+	announced := map[uint64]time.Time{}
+	for _, e := range k.rack.Events() {
+		if e.Kind == modems.Announced && announced[e.MessageID].IsZero() {
+			announced[e.MessageID] = e.At
+		}
+	}
+	for _, row := range rows {
+		for _, i := range row.Items {
+			token := or(i.Token)
+			if at := announced[ids[token]]; i.Latency != nil && !sent[token].IsZero() && !at.IsZero() {
+				truth := at.Sub(sent[token]).Seconds()
+				off = append(off, 1000*(max(*i.Latency, truth)-min(*i.Latency, truth)))
+			}
+		}
+	}
+	if len(off) == 0 {
+		return "nothing: none was measured"
+	}
+	sort.Float64s(off)
+	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms of %d", off[len(off)/2], off[len(off)*99/100], len(off))
+}
