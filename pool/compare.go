@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -220,11 +221,31 @@ func normalise(s string) string {
 // like says whether a text that has lost its token may be the one that was sent: of the
 // expected characters at least 80 % are there, in order.
 func like(expected, observed string) bool {
+	if shared(expected, observed)*100 < likeness*utf8.RuneCountInString(expected) {
+		return false // not even in any order
+	}
 	e, o := []rune(expected), []rune(observed)
-	if len(e) == 0 || len(o)*100 < likeness*len(e) || len(e)*len(o) > mostCells {
+	if len(e) == 0 || len(e)*len(o) > mostCells {
 		return false
 	}
 	return inOrder(e, o)*100 >= likeness*len(e)
+}
+
+// shared is how many of the expected characters the observed text has, in any order: no
+// more can be there in order. Those beyond Latin-1 are counted together.
+func shared(expected, observed string) (n int) {
+	var have [257]int
+	at := func(r rune) *int { return &have[min(r, 256)] }
+	for _, r := range observed {
+		*at(r)++
+	}
+	for _, r := range expected {
+		if c := at(r); *c > 0 {
+			*c--
+			n++
+		}
+	}
+	return n
 }
 
 // likePart is like for a message that lacks parts: of the characters that came.

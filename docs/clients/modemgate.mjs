@@ -55,6 +55,24 @@ export class Modemgate {
     }
   }
 
+  /** Opens a delivery test; asked is the body of POST /v1/tests. */
+  startTest(asked) {
+    return this.#call("POST", "/v1/tests", asked)
+  }
+
+  /** Says when an item's message was sent (a Date); more: provider_id, token, text. */
+  sent(test, item, sentAt, more = {}) {
+    return this.#call("PUT", `/v1/tests/${encodeURIComponent(test)}/items/${item}/sent`, { sent_at: sentAt.toISOString(), ...more })
+  }
+
+  /** Waits until a test is closed, over as many calls as that takes. */
+  async finished(test) {
+    for (;;) {
+      const answer = await this.#call("GET", `/v1/tests/${encodeURIComponent(test)}?wait_s=50`)
+      if (answer.state !== "open") return answer
+    }
+  }
+
   /** Events, from after on (undefined: from now); comes back with the last id when the stream breaks. signal ends it. */
   async *events(after, signal) {
     while (!signal?.aborted) {

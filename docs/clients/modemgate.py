@@ -66,6 +66,22 @@ class Modemgate:
             body.pop("timeout_s", None)  # one answer takes at most 55 s: go on where it ended
             body.update(deadline=answer["deadline"], after=answer["after"])
 
+    def start_test(self, **body):
+        """Opens a delivery test; body is that of POST /v1/tests."""
+        return self._call("POST", "/v1/tests", body)
+
+    def sent(self, test, item, sent_at, **more):
+        """Says when an item's message was sent (a datetime with a zone); more: provider_id, token, text."""
+        path = f"/v1/tests/{urllib.parse.quote(test)}/items/{item}/sent"
+        return self._call("PUT", path, {"sent_at": sent_at.isoformat(), **more})
+
+    def finished(self, test):
+        """Waits until a test is closed, over as many calls as that takes."""
+        while True:
+            answer = self._call("GET", f"/v1/tests/{urllib.parse.quote(test)}?wait_s=50")
+            if answer["state"] != "open":
+                return answer
+
     def events(self, after=None):
         """Yields events, from after on (None: from now), and comes back with the last id when the stream breaks."""
         while True:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ import (
 // SMS, and breaks the stream by a restart.
 
 const pythonClient = `
-import sys, threading
+import sys, datetime
 sys.path.insert(0, sys.argv[1])
 from modemgate import Modemgate, Problem
 gate = Modemgate(sys.argv[2], sys.argv[3])
@@ -34,6 +35,10 @@ try:
 except Problem as e:
     print("problem", e.status, e.code, flush=True)
 gate.release(r["id"]); gate.release(r["id"])
+t = gate.start_test(select={"numbers": [r["number"]]}, text="test code {token}", deadline_s=30)
+gate.sent(t["id"], 0, datetime.datetime.now(datetime.timezone.utc), provider_id="p-1")
+print("send", t["items"][0]["text"], flush=True)
+print("verdict", gate.finished(t["id"])["verdict"], flush=True)
 input()
 first = None
 for event in gate.events(sys.argv[4]):
@@ -53,9 +58,15 @@ console.log("text", m.text)
 console.log("nothing", (await gate.wait(r.id, { contains: "never" }, 0)) ?? "None")
 await gate.reserve({ country: "ZZ" }).catch((e) => console.log("problem", e.status, e.code))
 await gate.release(r.id); await gate.release(r.id)
+const t = await gate.startTest({ select: { numbers: [r.number] }, text: "test code {token}", deadline_s: 30 })
+await gate.sent(t.id, 0, new Date(), { provider_id: "p-1" })
+console.log("send", t.items[0].text)
+console.log("verdict", (await gate.finished(t.id)).verdict)
 const stdin = createInterface({ input: process.stdin }); await stdin.question(""); stdin.close()
 for await (const event of gate.events(after)) if (event.type === "sms.received") console.log("event", event.data.text)
 `
+
+var testText = regexp.MustCompile(`test code \d{6}`)
 
 // TestClients runs every client of the manual.
 func TestClients(t *testing.T) {
@@ -104,6 +115,9 @@ func TestClients(t *testing.T) {
 					t.Errorf("no %q", want)
 				}
 			}
+			g.until("the test", func() bool { return testText.MatchString(out.String()) })
+			g.rack.Modem(0).Deliver(modems.SMS{From: "SHOP", Text: testText.FindString(out.String())})
+			g.until("its verdict", func() bool { return strings.Contains(out.String(), "verdict passed") })
 			if _, err := fmt.Fprintln(stdin); err != nil {
 				t.Fatal(err)
 			}
@@ -141,6 +155,17 @@ func TestGoClient(t *testing.T) {
 	}
 	if err := c.Release(t.Context(), r.ID); err != nil {
 		t.Error(err)
+	}
+	test, err := c.StartTest(t.Context(), map[string]any{"select": map[string]any{"numbers": []string{r.Number}}, "text": "test code {token}", "deadline_s": 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Sent(t.Context(), test.ID, 0, time.Now(), "p-1"); err != nil {
+		t.Error(err)
+	}
+	g.rack.Modem(0).Deliver(modems.SMS{From: "SHOP", Text: test.Items[0].Text})
+	if test, err = c.Finished(t.Context(), test.ID); err != nil || test.Verdict != "passed" || test.Items[0].Latency <= 0 {
+		t.Errorf("%+v, %v", test, err)
 	}
 	enough := errors.New("enough")
 	var seen []string

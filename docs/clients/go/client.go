@@ -1,5 +1,6 @@
 // Package client is a small client of modemgate's API for test suites: reserve a number,
-// wait for the message that the test causes, give the number back; and the event stream.
+// wait for the message that the test causes, give the number back; delivery tests; and the
+// event stream.
 // It is one file without dependencies, to be copied.
 package client
 
@@ -47,6 +48,32 @@ type Message struct {
 	From       string    `json:"from"`
 	Text       string    `json:"text"`
 	ReceivedAt time.Time `json:"received_at"`
+}
+
+// Test is a delivery test: what became of a message on each of its numbers.
+type Test struct {
+	ID      string `json:"id"`
+	State   string `json:"state"`   // open, closed, cancelled
+	Verdict string `json:"verdict"` // passed, degraded, failed, inconclusive, skipped
+	Items   []Item `json:"items"`
+}
+
+// Item is one number of a test.
+type Item struct {
+	N        int     `json:"n"`
+	Number   string  `json:"number"`
+	Token    string  `json:"token"`
+	Text     string  `json:"text"` // what to send, where the test has a text
+	Receipt  string  `json:"receipt"`
+	Verdict  string  `json:"verdict"`
+	Latency  float64 `json:"latency_s"` // 0: not known
+	Reason   string  `json:"reason"`
+	Findings []struct {
+		Code     string `json:"code"`
+		Severity string `json:"severity"`
+		Expected any    `json:"expected"`
+		Observed any    `json:"observed"`
+	} `json:"findings"`
 }
 
 // Match are the criteria of a wait; empty ones do not count.
@@ -147,6 +174,31 @@ func (c *Client) Wait(ctx context.Context, reservation string, match Match, time
 			body["deadline"], body["after"] = answer.Deadline, answer.After
 		default:
 			return nil, nil
+		}
+	}
+}
+
+// StartTest opens a delivery test; body is that of POST /v1/tests.
+func (c *Client) StartTest(ctx context.Context, body map[string]any) (*Test, error) {
+	var t Test
+	return &t, c.call(ctx, http.MethodPost, "/v1/tests", body, &t)
+}
+
+// Sent says when an item's message was sent, and what your provider calls it.
+func (c *Client) Sent(ctx context.Context, test string, item int, at time.Time, providerID string) error {
+	body := map[string]any{"sent_at": at}
+	if providerID != "" {
+		body["provider_id"] = providerID
+	}
+	return c.call(ctx, http.MethodPut, fmt.Sprintf("/v1/tests/%s/items/%d/sent", url.PathEscape(test), item), body, nil)
+}
+
+// Finished waits until a test is closed, over as many calls as that takes.
+func (c *Client) Finished(ctx context.Context, test string) (*Test, error) {
+	for {
+		var t Test
+		if err := c.call(ctx, http.MethodGet, "/v1/tests/"+url.PathEscape(test)+"?wait_s=50", nil, &t); err != nil || t.State != "open" {
+			return &t, err
 		}
 	}
 }
