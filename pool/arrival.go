@@ -125,7 +125,7 @@ func (p *Pool) repeat(key seenKey, before Seen, announced bool, done func(error)
 		}
 		r.Seen = before
 		c.Seen = []Seen{before}
-		m, ok := p.store.Message(before.Holder)
+		m, ok := p.store.LiveMessage(before.Holder)
 		if r.message != nil && !ok {
 			fresh := *r.message
 			m, ok = &fresh, true

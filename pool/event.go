@@ -81,6 +81,11 @@ func eventOf(k MessageKind) EventType {
 	return SMSReceived
 }
 
+// EventOf is the event of a message, which has the id behind it.
+func EventOf(m *Message) Event {
+	return Event{ID: m.ID + 1, Type: eventOf(m.Kind), At: m.CompletedAt, Message: m.ID}
+}
+
 // DeliveryState is how far a delivery is.
 type DeliveryState string
 

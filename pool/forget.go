@@ -58,7 +58,7 @@ func (p *Pool) ForgetNumber(number, why string, waiting func(event ID) bool) (Fo
 		return t.wait()
 	}
 	var failed error
-	p.store.Messages(0, true, func(m *Message) bool {
+	p.store.LiveMessages(func(m *Message) bool {
 		if m.From != number && m.Number != number {
 			return true
 		}
@@ -85,6 +85,10 @@ func (p *Pool) ForgetNumber(number, why string, waiting func(event ID) bool) (Fo
 	}
 	p.forgetCalls(number, waiting, c, &out)
 	p.forgetParts(number, c, &out)
+	archived, err := p.store.ForgetArchived(number)
+	if out.Erased += archived; err != nil {
+		return out, refuse(StoreUnavailable, "the archive can't be rewritten")
+	}
 	c.Audit = append(c.Audit, Audit{At: now(), Who: "operator", What: "messages.forgotten", Subject: fmt.Sprintf("%d records", out.Erased), Why: why})
 	return out, flush()
 }
@@ -118,7 +122,7 @@ func (p *Pool) forgetCalls(number string, waiting func(event ID) bool, c *Change
 		}
 		return true
 	})
-	p.store.Calls(0, true, func(call *Call) bool {
+	p.store.LiveCalls(func(call *Call) bool {
 		switch {
 		case call.From != number && call.Number != number:
 			return true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +110,7 @@ func TestWorst(t *testing.T) {
 type office struct {
 	*Pool
 	mem   *memory
+	mu    sync.Mutex
 	sends []Send
 	cards []string
 }
@@ -137,13 +139,26 @@ func newOffice(t *testing.T) *office {
 			Request: TestRequest{Tag: "two", Count: 1, Provider: "main", Token: Token{Length: 6}, Deadline: time.Minute, Degraded: 20 * time.Second, Late: time.Hour, Expect: Expect{Text: TextExact}}}},
 	}
 	var err error
-	if o.Pool, err = New(Options{Store: o.mem, Decoder: sheets{}, Config: conf, Boot: Boot{ID: "x", At: time.Now()}, Send: func(s Send) { o.sends = append(o.sends, s) }}); err != nil {
+	if o.Pool, err = New(Options{Store: o.mem, Decoder: sheets{}, Config: conf, Boot: Boot{ID: "x", At: time.Now()}, Send: o.take}); err != nil {
 		t.Fatal(err)
 	}
 	for n, operator := range []string{"26201", "26201", "26202"} {
 		o.ModemChanged(Modem{Slot: fmt.Sprint(n), ICCID: o.cards[n], IMSI: operator + "0000000000", State: "ready", Ready: true}, time.Now(), true, false)
 	}
 	return o
+}
+
+func (o *office) take(s Send) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sends = append(o.sends, s)
+}
+
+// asked is what the provider was asked for so far.
+func (o *office) asked() []Send {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.sends)
 }
 
 // sms brings a message.
@@ -356,35 +371,35 @@ func TestMonitorRuns(t *testing.T) {
 	t.Parallel()
 	inOffice(t, func(t *testing.T, o *office) {
 		time.Sleep(time.Second)
-		if len(o.sends) != 1 || !strings.HasPrefix(o.sends[0].Text, "one ") {
-			t.Fatalf("%+v", o.sends)
+		if len(o.asked()) != 1 || !strings.HasPrefix(o.asked()[0].Text, "one ") {
+			t.Fatalf("%+v", o.asked())
 		}
 		deliver := func(n int) {
-			o.Wrote(o.sends[n].Test, 0, time.Now())
-			o.Answered(o.sends[n].Test, 0, Answer{Came: true, Accepted: true, At: time.Now()})
+			o.Wrote(o.asked()[n].Test, 0, time.Now())
+			o.Answered(o.asked()[n].Test, 0, Answer{Came: true, Accepted: true, At: time.Now()})
 			for card := range o.cards {
-				if fmt.Sprint("+4915100000", card) == o.sends[n].Number {
-					o.sms(card, sheet{From: "A", Text: o.sends[n].Text, Nonce: n})
+				if fmt.Sprint("+4915100000", card) == o.asked()[n].Number {
+					o.sms(card, sheet{From: "A", Text: o.asked()[n].Text, Nonce: n})
 				}
 			}
 		}
 		deliver(0)
-		time.Sleep(10*time.Minute - time.Second)
-		if len(o.sends) != 2 || !strings.HasPrefix(o.sends[1].Text, "two ") || o.sends[0].Number == o.sends[1].Number {
-			t.Fatalf("%+v", o.sends)
+		time.Sleep(10 * time.Minute)
+		if len(o.asked()) != 2 || !strings.HasPrefix(o.asked()[1].Text, "two ") || o.asked()[0].Number == o.asked()[1].Number {
+			t.Fatalf("%+v", o.asked())
 		}
-		o.Wrote(o.sends[1].Test, 0, time.Now())
-		o.Answered(o.sends[1].Test, 0, Answer{Came: true, Accepted: true, At: time.Now()})
+		o.Wrote(o.asked()[1].Test, 0, time.Now())
+		o.Answered(o.asked()[1].Test, 0, Answer{Came: true, Accepted: true, At: time.Now()})
 		time.Sleep(2*time.Minute + time.Second) // it does not come: the next is sooner
 		row := o.Monitors()[0]
-		if len(o.sends) != 3 || !row.Failing || row.LastVerdict != VerdictFailed || row.Remaining != 0 {
-			t.Fatalf("%d sends, %+v", len(o.sends), row)
+		if len(o.asked()) != 3 || !row.Failing || row.LastVerdict != VerdictFailed || row.Remaining != 0 {
+			t.Fatalf("%d sends, %+v", len(o.asked()), row)
 		}
 		deliver(2)
 		time.Sleep(10 * time.Minute)
 		row = o.Monitors()[0]
-		if len(o.sends) != 3 || row.LastVerdict != VerdictSkipped || o.item(t, row.LastTest, 0).Reason != ReasonBudget {
-			t.Errorf("%d sends, %+v", len(o.sends), row)
+		if len(o.asked()) != 3 || row.LastVerdict != VerdictSkipped || o.item(t, row.LastTest, 0).Reason != ReasonBudget {
+			t.Errorf("%d sends, %+v", len(o.asked()), row)
 		}
 		if err := o.PauseMonitor("m", "works", 30*time.Hour); err != nil {
 			t.Fatal(err)
@@ -395,8 +410,8 @@ func TestMonitorRuns(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 		time.Sleep(2 * time.Hour) // another day: another budget
-		if row = o.Monitors()[0]; len(o.sends) != 4 || row.State == "paused" {
-			t.Errorf("%d sends, %+v", len(o.sends), row)
+		if row = o.Monitors()[0]; len(o.asked()) != 4 || row.State == "paused" {
+			t.Errorf("%d sends, %+v", len(o.asked()), row)
 		}
 	})
 }

@@ -233,6 +233,11 @@ func (m *memory) Tests(after ID, ascending bool, yield func(*Test) bool) {
 	walk(m, m.tests, after, ascending, yield)
 }
 
+func (m *memory) LiveMessage(id ID) (*Message, bool)     { return m.Message(id) }
+func (m *memory) LiveMessages(yield func(*Message) bool) { m.Messages(0, true, yield) }
+func (m *memory) LiveCalls(yield func(*Call) bool)       { m.Calls(0, true, yield) }
+func (m *memory) ForgetArchived(string) (int, error)     { return 0, nil }
+
 func (m *memory) Event(ID) (*Event, bool)      { return nil, false }
 func (m *memory) OldestEvent() ID              { return 0 }
 func (m *memory) Events(ID, func(*Event) bool) {}

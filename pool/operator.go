@@ -267,6 +267,9 @@ func (p *Pool) Resend(id ID, to string, rows []Delivery) (int, error) {
 	}
 	at := now()
 	c := &Change{Audit: []Audit{{At: at, Who: "operator", What: "message.resent", Subject: fmt.Sprintf("msg_%d", id), Why: strings.Join(names, ",")}}}
+	if _, live := p.store.LiveMessage(id); !live { // it comes back from the archive until it has gone out
+		c.Messages = []Message{*m}
+	}
 	var jobs []Job
 	for _, name := range names {
 		d := Delivery{Event: ev.ID, Destination: name, State: Pending, Replay: true, Since: at, Message: m.ID, ICCID: m.ICCID}
@@ -295,7 +298,8 @@ func (p *Pool) HasDestination(name string) bool {
 func (p *Pool) resendTo(m *Message, to string, rows []Delivery) (Event, []string) {
 	ev, ok := p.store.Event(m.ID + 1)
 	if !ok || ev.Message != m.ID {
-		ev = &Event{ID: m.ID + 1, Type: eventOf(m.Kind), At: m.CompletedAt, Message: m.ID}
+		derived := EventOf(m)
+		ev = &derived
 	}
 	var names []string
 	known := func(name string) bool {

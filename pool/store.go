@@ -38,7 +38,10 @@ type Store interface {
 	Room() error
 
 	Seen(iccid string, d Digest) (Seen, bool)
+	// Message, Call, Reservation, Test and Items look in the archive, too; LiveMessage
+	// does not: what is archived changes no more.
 	Message(id ID) (*Message, bool)
+	LiveMessage(id ID) (*Message, bool)
 	Call(id ID) (*Call, bool)
 	Reservation(id ID) (*Reservation, bool)
 	Test(id ID) (*Test, bool)
@@ -52,6 +55,11 @@ type Store interface {
 	// Messages, Calls, Reservations and Tests walk from after on (exclusive; 0: from the end
 	// or, ascending, the beginning) until yield returns false.
 	Messages(after ID, ascending bool, yield func(*Message) bool)
+	// LiveMessages and LiveCalls walk those that are not archived, oldest first.
+	LiveMessages(yield func(*Message) bool)
+	LiveCalls(yield func(*Call) bool)
+	// ForgetArchived erases what a number has sent or received from the archive.
+	ForgetArchived(number string) (int, error)
 	// Parts walks parts of long messages, oldest first, until yield returns false.
 	Parts(yield func(*Part) bool)
 	Calls(after ID, ascending bool, yield func(*Call) bool)

@@ -142,7 +142,7 @@ func (p *Pool) lookBack(i *testItem, c *Change, now time.Time) (then func()) {
 		if k.CompletedAt < since || k.Test != 0 || k.App != "" && k.App != i.t.App {
 			continue
 		}
-		m, ok := p.store.Message(k.ID)
+		m, ok := p.store.LiveMessage(k.ID)
 		if !ok || m.Kind != Text || m.Text == nil {
 			continue
 		}

@@ -309,7 +309,7 @@ func (p *Pool) lookAtMessages(win *window, req *WaitRequest, res *WaitResult) {
 	}
 	p.mu.Unlock()
 	for _, id := range ids {
-		m, ok := p.store.Message(id)
+		m, ok := p.store.LiveMessage(id)
 		if !ok || !p.Sees(win.app.Name, m) || m.Kind != Text || req.After == 0 && m.CompletedAt.Before(req.Since) {
 			continue // not committed yet, or not for this application
 		}

@@ -58,7 +58,12 @@ type AuditRow struct {
 // Audit walks the audit log, newest first, from after on (exclusive; 0: from the
 // newest), until yield returns false.
 func (s *Store) Audit(after uint64, yield func(AuditRow) bool) {
-	walk(s, audit, pool.ID(after), false, func(e *chained) bool { return yield(AuditRow{e.Seq, e.Audit, e.Hash}) })
+	s.audited(pool.ID(after), false, yield)
+}
+
+func (s *Store) audited(after pool.ID, ascending bool, yield func(AuditRow) bool) {
+	both(s, audit, entries, after, ascending, rowsOf(s.archive, entries, func(r *shelved) *chained { return r.Entry }),
+		func(e *chained) pool.ID { return pool.ID(e.Seq) }, func(e *chained) bool { return yield(AuditRow{e.Seq, e.Audit, e.Hash}) })
 }
 
 // AuditHead is the newest entry's sequence and hash: whoever notes them elsewhere can
@@ -106,8 +111,8 @@ func (c *AuditCheck) Next(row AuditRow) error {
 // CheckAudit checks the whole log.
 func (s *Store) CheckAudit() (err error) {
 	var c AuditCheck
-	walk(s, audit, 0, true, func(e *chained) bool {
-		err = c.Next(AuditRow{e.Seq, e.Audit, e.Hash})
+	s.audited(0, true, func(row AuditRow) bool {
+		err = c.Next(row)
 		return err == nil
 	})
 	return err
@@ -115,7 +120,7 @@ func (s *Store) CheckAudit() (err error) {
 
 // AuditAscending walks the audit log, oldest first, until yield returns false.
 func (s *Store) AuditAscending(yield func(AuditRow) bool) {
-	walk(s, audit, 0, true, func(e *chained) bool { return yield(AuditRow{e.Seq, e.Audit, e.Hash}) })
+	s.audited(0, true, yield)
 }
 
 // loadAudit finds the head of the chain.

@@ -126,15 +126,17 @@ func (s *Store) Job(destination string, event pool.ID) (j *pool.Job, ok bool) {
 		if !found {
 			return
 		}
-		ev, found := fetch[pool.Event](s, tx, events, idKey(uint64(event)))
-		if !found {
-			return
-		}
-		j = &pool.Job{Delivery: *d, What: *ev}
-		if ev.Message != 0 {
-			if j.Message, found = fetch[pool.Message](s, tx, messages, idKey(uint64(ev.Message))); !found {
+		j = &pool.Job{Delivery: *d}
+		if d.Message != 0 {
+			if j.Message, found = fetch[pool.Message](s, tx, messages, idKey(uint64(d.Message))); !found {
 				return
 			}
+			j.What = pool.EventOf(j.Message) // it is derived: one that is sent again may be long gone
+		}
+		if ev, kept := fetch[pool.Event](s, tx, events, idKey(uint64(event))); kept {
+			j.What = *ev
+		} else if d.Message == 0 {
+			return
 		}
 		ok = true
 	})
@@ -167,6 +169,15 @@ func (s *Store) Deliveries(event pool.ID) []pool.Delivery {
 			}
 			out = append(out, d)
 		}
+	})
+	if len(out) > 0 {
+		return out
+	}
+	walkArchive(s.archive, records, event-1, true, rowsOf(s.archive, records, deliveryOf), idOfDelivery, func(d *pool.Delivery) bool {
+		if d.Event == event {
+			out = append(out, *d)
+		}
+		return d.Event == event
 	})
 	return out
 }
@@ -206,4 +217,10 @@ func (s *Store) AllDeliveries(after pool.ID, yield func(pool.Delivery) bool) {
 			}
 		}
 	}
+	walkArchive(s.archive, records, after, false, rowsOf(s.archive, records, deliveryOf), idOfDelivery, func(d *pool.Delivery) bool {
+		if _, live := waits[d.Event]; live {
+			return true
+		}
+		return yield(*d)
+	})
 }

@@ -122,20 +122,65 @@ func (s *Store) Seen(iccid string, d pool.Digest) (pool.Seen, bool) {
 	return pool.Seen{}, false
 }
 
+// LiveMessage implements pool.Store.
+func (s *Store) LiveMessage(id pool.ID) (*pool.Message, bool) {
+	return one[pool.Message](s, messages, idKey(uint64(id)))
+}
+
 // Message implements pool.Store.
 func (s *Store) Message(id pool.ID) (*pool.Message, bool) {
-	return one[pool.Message](s, messages, idKey(uint64(id)))
+	if m, ok := s.LiveMessage(id); ok {
+		return m, true
+	}
+	return first(id, func(after pool.ID, yield func(*pool.Message) bool) {
+		walkArchive(s.archive, records, after, true, s.archive.messagesOf, idOfMessage, yield)
+	}, idOfMessage)
 }
 
 // Call implements pool.Store.
 func (s *Store) Call(id pool.ID) (*pool.Call, bool) {
-	return one[pool.Call](s, calls, idKey(uint64(id)))
+	if c, ok := one[pool.Call](s, calls, idKey(uint64(id))); ok {
+		return c, true
+	}
+	return first(id, func(after pool.ID, yield func(*pool.Call) bool) {
+		walkArchive(s.archive, records, after, true, rowsOf(s.archive, records, callOf), idOfCall, yield)
+	}, idOfCall)
 }
 
 // Reservation implements pool.Store.
 func (s *Store) Reservation(id pool.ID) (*pool.Reservation, bool) {
-	return one[pool.Reservation](s, reservations, idKey(uint64(id)))
+	if r, ok := one[pool.Reservation](s, reservations, idKey(uint64(id))); ok {
+		return r, true
+	}
+	return first(id, func(after pool.ID, yield func(*pool.Reservation) bool) {
+		walkArchive(s.archive, records, after, true, rowsOf(s.archive, records, reservationOf), idOfReservation, yield)
+	}, idOfReservation)
 }
+
+// first is the row of an id, where a walk from just before it begins with that.
+func first[T any](want pool.ID, walk func(after pool.ID, yield func(*T) bool), id func(*T) pool.ID) (found *T, ok bool) {
+	if want < 2 {
+		return nil, false
+	}
+	walk(want-1, func(v *T) bool {
+		if id(v) == want {
+			found = v
+		}
+		return false
+	})
+	return found, found != nil
+}
+
+func idOfMessage(m *pool.Message) pool.ID         { return m.ID }
+func idOfCall(c *pool.Call) pool.ID               { return c.ID }
+func idOfReservation(r *pool.Reservation) pool.ID { return r.ID }
+func idOfTest(t *pool.FinishedTest) pool.ID       { return t.ID }
+func idOfDelivery(d *pool.Delivery) pool.ID       { return d.Event }
+
+func callOf(r *shelved) *pool.Call               { return r.Call }
+func reservationOf(r *shelved) *pool.Reservation { return r.Reservation }
+func testOf(r *shelved) *pool.FinishedTest       { return r.Test }
+func deliveryOf(r *shelved) *pool.Delivery       { return r.Delivery }
 
 // Event implements pool.Store.
 func (s *Store) Event(id pool.ID) (*pool.Event, bool) {
@@ -144,11 +189,33 @@ func (s *Store) Event(id pool.ID) (*pool.Event, bool) {
 
 // Test implements pool.Store.
 func (s *Store) Test(id pool.ID) (*pool.Test, bool) {
-	return one[pool.Test](s, tests, idKey(uint64(id)))
+	if t, ok := one[pool.Test](s, tests, idKey(uint64(id))); ok {
+		return t, true
+	}
+	if f, ok := s.shelvedTest(id); ok {
+		return &f.Test, true
+	}
+	return nil, false
+}
+
+func (s *Store) shelvedTest(id pool.ID) (*pool.FinishedTest, bool) {
+	return first(id, func(after pool.ID, yield func(*pool.FinishedTest) bool) {
+		walkArchive(s.archive, trials, after, true, rowsOf(s.archive, trials, testOf), idOfTest, yield)
+	}, idOfTest)
 }
 
 // Items implements pool.Store.
-func (s *Store) Items(test pool.ID) (out []pool.Item) {
+func (s *Store) Items(test pool.ID) []pool.Item {
+	if list := s.liveItems(test); len(list) > 0 {
+		return list
+	}
+	if f, ok := s.shelvedTest(test); ok {
+		return f.Of
+	}
+	return nil
+}
+
+func (s *Store) liveItems(test pool.ID) (out []pool.Item) {
 	s.view(func(tx *bolt.Tx) { out = itemsOf(s, tx, test) })
 	return out
 }
@@ -169,7 +236,14 @@ func itemsOf(s *Store, tx *bolt.Tx, test pool.ID) (out []pool.Item) {
 
 // Tests implements pool.Store.
 func (s *Store) Tests(after pool.ID, ascending bool, yield func(*pool.Test) bool) {
-	walk(s, tests, after, ascending, yield)
+	merge(ascending, func(t *pool.Test) pool.ID { return t.ID }, func(yield func(*pool.Test) bool) {
+		walk(s, tests, after, ascending, yield)
+	}, func(yield func(*pool.Test) bool) {
+		walkArchive(s.archive, trials, after, ascending, rowsOf(s.archive, trials, testOf), idOfTest, func(f *pool.FinishedTest) bool {
+			_, twice := one[pool.Test](s, tests, idKey(uint64(f.ID)))
+			return twice || yield(&f.Test)
+		})
+	}, yield)
 }
 
 // OldestEvent implements pool.Store.
@@ -189,20 +263,26 @@ func (s *Store) Events(after pool.ID, yield func(*pool.Event) bool) {
 
 // Messages implements pool.Store.
 func (s *Store) Messages(after pool.ID, ascending bool, yield func(*pool.Message) bool) {
-	walk(s, messages, after, ascending, yield)
+	both(s, messages, records, after, ascending, s.archive.messagesOf, idOfMessage, yield)
 }
+
+// LiveMessages implements pool.Store.
+func (s *Store) LiveMessages(yield func(*pool.Message) bool) { walk(s, messages, 0, true, yield) }
+
+// LiveCalls implements pool.Store.
+func (s *Store) LiveCalls(yield func(*pool.Call) bool) { walk(s, calls, 0, true, yield) }
 
 // Parts implements pool.Store.
 func (s *Store) Parts(yield func(*pool.Part) bool) { walk(s, parts, 0, true, yield) }
 
 // Calls implements pool.Store.
 func (s *Store) Calls(after pool.ID, ascending bool, yield func(*pool.Call) bool) {
-	walk(s, calls, after, ascending, yield)
+	both(s, calls, records, after, ascending, rowsOf(s.archive, records, callOf), idOfCall, yield)
 }
 
 // Reservations implements pool.Store.
 func (s *Store) Reservations(after pool.ID, ascending bool, yield func(*pool.Reservation) bool) {
-	walk(s, reservations, after, ascending, yield)
+	both(s, reservations, records, after, ascending, rowsOf(s.archive, records, reservationOf), idOfReservation, yield)
 }
 
 // recent is how long ended reservations and incomplete messages are given to the pool at its start.
@@ -247,7 +327,7 @@ func (s *Store) Load() (*pool.Snapshot, error) {
 	walk(s, tests, 0, true, func(t *pool.Test) bool {
 		// Those of the last day count for its budgets.
 		if !t.Done || t.CreatedAt.Wall.After(since) {
-			snap.Tests = append(snap.Tests, pool.FinishedTest{Test: *t, Of: s.Items(t.ID)})
+			snap.Tests = append(snap.Tests, pool.FinishedTest{Test: *t, Of: s.liveItems(t.ID)})
 		}
 		return true
 	})

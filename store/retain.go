@@ -31,6 +31,8 @@ type Limits struct {
 // Retained counts what was erased.
 type Retained struct {
 	Texts, Records, Events, Digests, Entries int
+	Shelved                                  int // rows that were moved to the archive
+	Files                                    int // of the archive
 }
 
 // Any says whether anything was.
@@ -38,7 +40,8 @@ func (r Retained) Any() bool { return r != Retained{} }
 
 // String counts in words.
 func (r Retained) String() string {
-	return fmt.Sprintf("%d texts, %d records, %d events, %d digests, %d audit entries", r.Texts, r.Records, r.Events, r.Digests, r.Entries)
+	return fmt.Sprintf("%d texts, %d records, %d events, %d digests, %d audit entries, %d files of the archive; %d rows moved there",
+		r.Texts, r.Records, r.Events, r.Digests, r.Entries, r.Files, r.Shelved)
 }
 
 // Retain erases what is older than its time: texts and PDUs from their records, then
@@ -50,15 +53,28 @@ func (s *Store) Retain(now time.Time, l Limits) (out Retained, err error) {
 	for _, step := range []func() error{
 		func() error { return s.eraseTexts(now.Add(-l.Texts), waiting, evidence, &out) },
 		func() error { return s.dropRecords(now.Add(-l.Records), now.Add(-l.Tests), waiting, evidence, &out) },
+		func() error { return s.dropAudit(now.Add(-l.Audit), &out) },
+		func() error { return s.shelve(now, waiting, evidence, &out) },
+		func() error { return s.dropFiles(now, l, &out) },
 		func() error { return s.dropEvents(now.Add(-keepEventsFor), waiting, &out) },
 		func() error { return s.dropDigests(&out) },
-		func() error { return s.dropAudit(now.Add(-l.Audit), &out) },
 	} {
 		if err := step(); err != nil {
 			return out, err
 		}
 	}
 	return out, nil
+}
+
+// dropFiles deletes what is over in the archive.
+func (s *Store) dropFiles(now time.Time, l Limits, out *Retained) error {
+	for c, keep := range map[class]time.Duration{records: l.Records, texts: l.Texts, trials: l.Tests, entries: l.Audit} {
+		n, err := s.archive.drop(c, now.Add(-keep))
+		if out.Files += n; err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // waiting are the events that a delivery waits for.
@@ -104,7 +120,7 @@ func (s *Store) evidence(since time.Time) map[pool.ID]bool {
 		if t.CreatedAt.Wall.Before(since) {
 			return false
 		}
-		for _, i := range s.Items(t.ID) {
+		for _, i := range s.liveItems(t.ID) {
 			if i.Message != 0 && (i.Verdict == pool.VerdictFailed || i.Verdict == pool.VerdictDegraded) {
 				out[i.Message] = true
 			}
@@ -267,11 +283,11 @@ func (s *Store) dropDigests(out *Retained) error {
 
 func (s *Store) dropAudit(before time.Time, out *Retained) error {
 	var seqs []uint64
-	s.AuditAscending(func(row AuditRow) bool {
-		if !row.At.Before(before) {
+	walk(s, audit, 0, true, func(e *chained) bool {
+		if !e.At.Before(before) {
 			return false
 		}
-		seqs = append(seqs, row.Seq)
+		seqs = append(seqs, e.Seq)
 		return true
 	})
 	if n := len(seqs); n > 0 && seqs[n-1] == s.auditSeq() {

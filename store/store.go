@@ -46,6 +46,7 @@ type Store struct {
 	db      *bolt.DB
 	header  Header // as found, before it was opened
 	damaged atomic.Int64
+	archive *archive
 	seconds prometheus.Histogram
 	room    room
 
@@ -79,6 +80,7 @@ func Open(path string, o Options) (*Store, error) {
 		path: path, logger: o.Logger, seconds: newCommitSeconds(), pending: map[string]*depth{}, room: room{path: path},
 		wake: make(chan struct{}, 1), failed: make(chan struct{}), committed: make(chan struct{}),
 	}
+	s.archive = newArchive(path, s.damage)
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", path, err)
 	}

@@ -18,7 +18,9 @@ import (
 // holds it to the description that is served.
 func TestAdminLists(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, 2, "")
+	l := newLab(t, 2, "[[monitor]]\nname = \"codes\"\nprovider = \"main\"\nselect = { each = \"number\" }\ninterval = \"24h\"\ntexts = [\"probe {token}\"]\n", nil)
+	g := l.gateway
+	g.until("a test", func() bool { return l.app.Pool().Monitors()[0].LastVerdict != "" })
 	_, modem := g.reserve(`{}`)
 	g.rack.Modem(modem).Deliver(modems.SMS{From: "SHOP", Text: "Your code is 123456"})
 	g.pushed("Your code is 123456")

@@ -28,8 +28,14 @@ type lab struct {
 func newLab(t testing.TB, n int, extra string, behave func(simulator.Order) simulator.Deed) *lab {
 	t.Helper()
 	l := &lab{}
+	running := make(chan struct{}) // a monitor may ask before the gateway is said to run
 	var err error
 	if l.provider, err = simulator.NewProvider(simulator.ProviderOptions{From: "SHOP", Behave: behave, Deliver: func(to, from, text string) {
+		select {
+		case <-running:
+		case <-t.Context().Done():
+			return
+		}
 		rack := l.rack
 		for i := range rack.Len() {
 			if sim, _ := rack.Modem(i).SIM(); sim.MSISDN == to {
@@ -53,6 +59,7 @@ daily_messages = 1000000
 timeout = "5s"
 dlr = { secret_file = %q, at = "/time", words = { DELIVRD = "delivered", REJECTD = "rejected" } }
 `, l.provider.URL(), secret)+extra)
+	close(running)
 	l.provider.SetReceipts("http://" + l.app.APIAddr() + "/v1/dlr/main/" + reportSecret)
 	return l
 }
