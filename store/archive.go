@@ -29,8 +29,6 @@ const (
 	entries class = "audit"
 )
 
-func classes() []class { return []class{records, texts, trials, entries} }
-
 // shelved is one line of the archive. Exactly one field is set.
 type shelved struct {
 	Message     *pool.Message      `json:"message,omitempty"`
