@@ -28,10 +28,13 @@ func tests(x *exchange) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, next := x.h.o.Pool.Tests("", pool.TestQuery{
+	items, next, err := x.h.o.Pool.Tests("", pool.TestQuery{
 		State: pool.TestState(p.filter.Get("state")), Verdict: pool.Verdict(p.filter.Get("verdict")), Monitor: p.filter.Get("monitor"),
 		Query: pool.Query{After: after, Limit: p.limit},
 	})
+	if err != nil {
+		return nil, err
+	}
 	out := protocol.List[TestRow]{Items: []TestRow{}, Next: protocol.OptionalID(protocol.TestID, uint64(next))}
 	for _, t := range items {
 		out.Items = append(out.Items, x.h.testRow(t))

@@ -1,6 +1,7 @@
 package modem
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -141,6 +142,9 @@ func isStorage(name string) bool {
 
 // attendedEvery is how often a modem is asked while a test waits for what it receives.
 const attendedEvery = time.Second
+
+// errGap means that a storage, or a message in one, could not be read.
+var errGap = errors.New("not everything that is stored could be read")
 
 // endChecks tells those who wait for a sweep how it went.
 func (s *session) endChecks(err error) {

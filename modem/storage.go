@@ -306,6 +306,11 @@ func (s *session) sweepOne(ctx context.Context) error {
 	}
 	if s.listed > 0 {
 		s.status.Swept, s.first = true, false
+	}
+	switch {
+	case s.gap, s.listed < len(s.storages):
+		s.endChecks(errGap)
+	case s.listed > 0:
 		s.endChecks(nil)
 	}
 	if s.gap || s.listed == 0 {

@@ -32,7 +32,7 @@ func BenchmarkMatch(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				hit, _, _ := p.itemOf(s, c.text, true)
+				hit, _, _ := p.itemOf(s, &heard{text: c.text, complete: true, parts: 1})
 				if (hit != nil) != (c.name == "token") {
 					b.Fatal("the wrong item")
 				}

@@ -17,6 +17,8 @@ const (
 	// characters is more than any message has.
 	mostCells = 4 << 20
 	likeness  = 80 // percent of the expected characters, in order
+	leastOwn  = 50 // percent of what came that these must be: any long text has a short one's letters
+	leastPart = 40 // characters of a part that it may be known by
 )
 
 // link finds links in texts, as phones do.
@@ -219,7 +221,7 @@ func normalise(s string) string {
 }
 
 // like says whether a text that has lost its token may be the one that was sent: of the
-// expected characters at least 80 % are there, in order.
+// expected characters at least 80 % are there, in order, and not among many more.
 func like(expected, observed string) bool {
 	if shared(expected, observed)*100 < likeness*utf8.RuneCountInString(expected) {
 		return false // not even in any order
@@ -228,7 +230,8 @@ func like(expected, observed string) bool {
 	if len(e) == 0 || len(e)*len(o) > mostCells {
 		return false
 	}
-	return inOrder(e, o)*100 >= likeness*len(e)
+	same := inOrder(e, o)
+	return same*100 >= likeness*len(e) && same*100 >= leastOwn*len(o)
 }
 
 // shared is how many of the expected characters the observed text has, in any order: no
@@ -251,7 +254,7 @@ func shared(expected, observed string) (n int) {
 // likePart is like for a message that lacks parts: of the characters that came.
 func likePart(expected, observed string) bool {
 	e, o := []rune(expected), []rune(observed)
-	if len(o) == 0 || len(e) < len(o) || len(e)*len(o) > mostCells {
+	if len(o) < leastPart || len(e) < len(o) || len(e)*len(o) > mostCells {
 		return false
 	}
 	return inOrder(o, e)*100 >= likeness*len(o)

@@ -10,10 +10,11 @@ import (
 type seenMessage struct {
 	*Message
 	text     string
-	last     Moment // arrival of the last part
-	disorder bool   // its parts were announced in another order than theirs
-	lost     bool   // it was known by its likeness
-	split    bool   // its token was
+	last     Moment    // arrival of the last part
+	at       time.Time // the same on this process's clock
+	disorder bool      // its parts were announced in another order than theirs
+	lost     bool      // it was known by its likeness
+	split    bool      // its token was
 }
 
 // judge takes a whole message as the one that an item waited for: findings, times and
@@ -41,9 +42,24 @@ func (i *Item) judge(t *Test, m *seenMessage, segments func(string) (int, string
 	if i.Latency != nil && *i.Latency > t.Degraded.Seconds() {
 		i.note(Slow, t.Degraded.Seconds(), *i.Latency, false)
 	}
-	if i.DLR == DLRDelivered && !i.DLRSeen.IsZero() {
+	if i.claimedBefore() {
 		i.note(DLRBeforeArrival, nil, nil, false)
 	}
+}
+
+// claimedBefore says whether delivered was claimed before the last part was there: the
+// report reached us before, or its own time is more than a second before.
+func (i *Item) claimedBefore() bool {
+	if i.DLR != DLRDelivered || i.Swept || i.DLRSeen.IsZero() {
+		return false
+	}
+	if i.DLRAt.Before(i.LastPart.Wall.Add(-time.Second)) {
+		return true
+	}
+	if i.DLRSeen.Boot == i.LastPart.Boot {
+		return i.DLRSeen.Clock < i.LastPart.Clock
+	}
+	return i.DLRSeen.Wall.Before(i.LastPart.Wall)
 }
 
 // shown bounds what a finding shows of a text.
@@ -60,7 +76,8 @@ func shown(s string) any {
 // time works out latency and the service centre's delay from what is known now. What a
 // sweep has found has no time of its own.
 func (i *Item) time(m *seenMessage) {
-	if m.Arrival == Announced {
+	i.Swept = m.Arrival != Announced
+	if !i.Swept {
 		i.Latency = i.latency()
 		if !m.SentAt.IsZero() {
 			d := m.CompletedAt.Sub(m.SentAt).Seconds()

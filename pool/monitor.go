@@ -60,32 +60,48 @@ func (p *Pool) takeMonitors(c *Config, kept []MonitorState, now time.Time) {
 	old := map[string]*monitor{}
 	for _, m := range p.monitors {
 		old[m.name()] = m
+		p.monitorStates[m.name()] = m.MonitorState // it may be taken out now, and come back
+	}
+	for _, k := range kept {
+		p.monitorStates[k.Name] = k
 	}
 	p.monitors = nil
 	for _, conf := range c.Monitors {
 		m := old[conf.Name]
 		if m == nil {
 			m = &monitor{MonitorState: MonitorState{Name: conf.Name}}
-			for _, k := range kept {
-				if k.Name == conf.Name {
-					m.MonitorState = k
+			if k, known := p.monitorStates[conf.Name]; known {
+				m.MonitorState = k
+			}
+			for _, t := range p.openTests {
+				if t.Monitor == conf.Name {
+					m.running, m.begun = t, t.created
 				}
 			}
-			if ago := now.Round(0).Sub(m.LastRun); !m.LastRun.IsZero() && ago >= 0 && ago < conf.Interval {
-				m.next = now.Add(conf.Interval - ago)
-			}
+			m.next = m.after(conf.Interval, now)
 			if until := m.PausedUntil; !until.IsZero() {
 				var ok bool
 				if m.pausedUntil, ok = p.boot.local(until.Moment, p.o.Synchronised(), now); !ok {
 					m.pausedUntil = now.Add(until.Length)
 				}
 			}
-		} else if conf.Interval != m.Interval && !m.begun.IsZero() {
-			m.next = m.begun.Add(conf.Interval)
+		} else if conf.Interval != m.Interval {
+			m.next = m.after(conf.Interval, now)
 		}
 		m.Monitor = conf
 		p.monitors = append(p.monitors, m)
 	}
+}
+
+// after is an interval after the last run; the zero time: none is known.
+func (m *monitor) after(interval time.Duration, now time.Time) time.Time {
+	if !m.begun.IsZero() {
+		return m.begun.Add(interval)
+	}
+	if ago := now.Round(0).Sub(m.LastRun); !m.LastRun.IsZero() && ago >= 0 && ago < interval {
+		return now.Add(interval - ago)
+	}
+	return time.Time{}
 }
 
 func (p *Pool) monitor(name string) *monitor {
@@ -113,7 +129,9 @@ func (p *Pool) runMonitors(now time.Time) (next time.Time) {
 		if !now.Before(m.next) && p.mayStart(m, now) {
 			// One that could not begin is tried again at its next time.
 			m.next = now.Add(m.interval())
-			_, _, _ = p.openTest("", m.request(now), nil)
+			if _, _, err := p.openTest("", m.request(now), nil); err != nil { // no room: no silence
+				p.o.Count.TestItem(m.name(), "", "", VerdictSkipped)
+			}
 			continue
 		}
 		next = soonestTime(next, laterTime(m.next, now.Add(time.Second)))
@@ -133,7 +151,7 @@ func (p *Pool) mayStart(m *monitor, now time.Time) bool {
 	if !m.begun.IsZero() || now.Sub(p.began) > monitorPatience {
 		return true
 	}
-	all, _ := p.candidates(nil, &m.Request)
+	all, _ := p.candidates(nil, m.request(now)) // of a monitor there is no refusal
 	for _, k := range all {
 		if p.unusable(nil, k.s, now) == "" {
 			return true
@@ -200,41 +218,81 @@ func (p *Pool) monitorClosed(t *trial, c *Change, now time.Time) {
 	p.kick()
 }
 
+// monitorFreed notes that a run was cancelled: the next comes at its time.
+func (p *Pool) monitorFreed(t *trial, c *Change, now time.Time) {
+	m := p.monitor(t.Monitor)
+	if m == nil || m.running != t {
+		return
+	}
+	m.running = nil
+	m.next = laterTime(m.begun.Add(m.interval()), now)
+	c.Monitors = append(c.Monitors, m.MonitorState)
+	p.kick()
+}
+
 // spend takes a message's segments from the day's budgets of its provider and its
 // monitor; false when one of them has too little left.
 func (p *Pool) spend(req *TestRequest, segments int, now time.Time) bool {
-	p.newDay(now)
+	day := p.spentOn(dayOf(now))
 	provider := p.config.provider(req.Provider)
-	if p.spentBy[req.Provider]+segments > provider.DailyMessages {
+	if day.by[req.Provider]+segments > provider.DailyMessages {
 		return false
 	}
 	if m := req.monitor; m != nil {
-		if p.spentFor[m.name()]+segments > m.DailyMessages {
+		if day.forMonitor[m.name()]+segments > m.DailyMessages {
 			return false
 		}
-		p.spentFor[m.name()] += segments
+		day.forMonitor[m.name()] += segments
 	}
-	p.spentBy[req.Provider] += segments
+	day.by[req.Provider] += segments
 	return true
 }
 
-func (p *Pool) newDay(now time.Time) {
-	if day := dayOf(now); day != p.spentDay {
-		p.spentDay, p.spentBy, p.spentFor = day, map[string]int{}, map[string]int{}
+// spending is what a day's tests have cost, in segments.
+type spending struct {
+	by         map[string]int // by provider
+	forMonitor map[string]int
+}
+
+// keepDays is of how many days the spending is known: the clock may step over midnight
+// and back.
+const keepDays = 8
+
+// spentOn is a UTC day's spending.
+func (p *Pool) spentOn(day string) *spending {
+	d := p.spent[day]
+	if d == nil {
+		d = &spending{map[string]int{}, map[string]int{}}
+		p.spent[day] = d
+		for len(p.spent) > keepDays {
+			oldest := day
+			for other := range p.spent {
+				if other < oldest {
+					oldest = other
+				}
+			}
+			if oldest == day {
+				break
+			}
+			delete(p.spent, oldest)
+		}
 	}
+	return d
 }
 
 func dayOf(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// spent takes a kept test's segments of today into the budgets.
-func (p *Pool) spent(f *FinishedTest, now time.Time) {
-	p.newDay(now)
+// restoreSpent takes a kept test's segments into the budgets of their days.
+func (p *Pool) restoreSpent(f *FinishedTest) {
 	for n := range f.Of {
-		if i := &f.Of[n]; !i.AskedAt.IsZero() && dayOf(i.AskedAt.Wall) == p.spentDay {
-			p.spentBy[f.Provider] += i.Segments
-			if f.Monitor != "" {
-				p.spentFor[f.Monitor] += i.Segments
-			}
+		i := &f.Of[n]
+		if i.AskedAt.IsZero() {
+			continue
+		}
+		day := p.spentOn(dayOf(i.AskedAt.Wall))
+		day.by[f.Provider] += i.Segments
+		if f.Monitor != "" {
+			day.forMonitor[f.Monitor] += i.Segments
 		}
 	}
 }
@@ -258,16 +316,16 @@ func (p *Pool) Monitors() []MonitorRow {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	p.newDay(now)
+	today := p.spentOn(dayOf(now))
 	var out []MonitorRow
 	for _, m := range p.monitors {
 		row := MonitorRow{
 			MonitorState: m.MonitorState, Provider: m.Request.Provider, Interval: m.Interval, State: "waiting", InMaintenance: m.inMaintenance(now),
 			Daily: m.DailyMessages, Needs: p.needs(m),
 		}
-		left := m.DailyMessages - p.spentFor[m.name()]
+		left := m.DailyMessages - today.forMonitor[m.name()]
 		if provider := p.config.provider(m.Request.Provider); provider != nil {
-			left = min(left, provider.DailyMessages-p.spentBy[provider.Name])
+			left = min(left, provider.DailyMessages-today.by[provider.Name])
 		}
 		row.Remaining = max(left, 0)
 		if m.running == nil {
@@ -290,7 +348,7 @@ func (p *Pool) Monitors() []MonitorRow {
 // needs is how many segments a day of a monitor's runs takes with the numbers that are
 // selected now.
 func (p *Pool) needs(m *monitor) int {
-	all, _ := p.candidates(nil, &m.Request)
+	all, _ := p.candidates(nil, m.request(time.Now()))
 	numbers := len(m.Request.choose(all))
 	segments := 0
 	for _, text := range m.Texts {

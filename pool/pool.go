@@ -55,48 +55,47 @@ type Pool struct {
 	began    time.Time
 	wake     chan struct{} // something that ends has changed
 
-	mu          sync.Mutex
-	config      *Config
-	apps        map[string]*App
-	nextID      ID
-	modems      map[string]*modemState // by slot
-	cards       map[string]string      // IMEI: the card that was in it last
-	sims        map[string]*sim        // by ICCID
-	numbers     map[string]int         // claims to a number
-	open        map[ID]*booking
-	openOf      map[string]int  // by application
-	current     map[ID]*booking // open or quiet
-	past        []*booking      // quiet no longer, about in the order in which they ended
-	bookings    map[ID]*booking // current and past
-	queue       []*queued       // calls that wait for a number, oldest first
-	keys        map[keyID]*keyState
-	keysOf      map[string]int
-	recent      map[seenKey]*recentSeen // digests that the store may not have yet
-	assemblies  map[assemblyKey][]*assembly
-	partial     map[assemblyKey][]*partial
-	calls       map[string]*Call // by slot
-	waiters     map[string]map[*waiter]struct{}
-	waiting     int
-	waitingOf   map[string]int
-	tests       map[ID]*trial // open or late
-	openTests   map[ID]*trial
-	testsOf     map[string]int // items of open and late tests, by application
-	tokens      map[string]*testItem
-	providerIDs map[providerID]*testItem
-	reports     map[providerID]report
-	lateNext    time.Time // when the next late window ends; zero: none is open
-	noRoom      []span    // when intake stopped for want of room; the last may still go on
-	monitors    []*monitor
-	spentDay    string         // UTC
-	spentBy     map[string]int // segments of that day, by provider
-	spentFor    map[string]int // and by monitor
-	alarms      map[alarmKey]*raised
-	exhausted   map[string]*exhaustion // by destination
-	subscribers map[*Subscription]struct{}
-	reads       map[readKey]time.Time // readings that were audited within the last minute
-	stopping    chan struct{}         // closed by Stop
-	forgetAt    time.Time             // when to drop what is kept for a time only
-	unplaced    bool                  // deadlines of an earlier boot wait for the clock
+	mu            sync.Mutex
+	config        *Config
+	apps          map[string]*App
+	nextID        ID
+	modems        map[string]*modemState // by slot
+	cards         map[string]string      // IMEI: the card that was in it last
+	sims          map[string]*sim        // by ICCID
+	numbers       map[string]int         // claims to a number
+	open          map[ID]*booking
+	openOf        map[string]int  // by application
+	current       map[ID]*booking // open or quiet
+	past          []*booking      // quiet no longer, about in the order in which they ended
+	bookings      map[ID]*booking // current and past
+	queue         []*queued       // calls that wait for a number, oldest first
+	keys          map[keyID]*keyState
+	keysOf        map[string]int
+	recent        map[seenKey]*recentSeen // digests that the store may not have yet
+	assemblies    map[assemblyKey][]*assembly
+	partial       map[assemblyKey][]*partial
+	calls         map[string]*Call // by slot
+	waiters       map[string]map[*waiter]struct{}
+	waiting       int
+	waitingOf     map[string]int
+	tests         map[ID]*trial // open or late
+	openTests     map[ID]*trial
+	testsOf       map[string]int // items of open and late tests, by application
+	tokens        map[string]*testItem
+	providerIDs   map[providerID]*testItem
+	reports       map[providerID]report
+	lateNext      time.Time // when the next late window ends; zero: none is open
+	noRoom        []span    // when intake stopped for want of room; the last may still go on
+	monitors      []*monitor
+	spent         map[string]*spending    // by UTC day
+	monitorStates map[string]MonitorState // also of monitors that a reload has taken out
+	alarms        map[alarmKey]*raised
+	exhausted     map[string]*exhaustion // by destination
+	subscribers   map[*Subscription]struct{}
+	reads         map[readKey]time.Time // readings that were audited within the last minute
+	stopping      chan struct{}         // closed by Stop
+	forgetAt      time.Time             // when to drop what is kept for a time only
+	unplaced      bool                  // deadlines of an earlier boot wait for the clock
 }
 
 // modemState is a modem and the card before this one.
@@ -127,6 +126,7 @@ func New(o Options) (*Pool, error) {
 		waiters: map[string]map[*waiter]struct{}{}, waitingOf: map[string]int{}, subscribers: map[*Subscription]struct{}{},
 		alarms: map[alarmKey]*raised{}, exhausted: map[string]*exhaustion{},
 		tests: map[ID]*trial{}, openTests: map[ID]*trial{}, testsOf: map[string]int{}, tokens: map[string]*testItem{},
+		spent: map[string]*spending{}, monitorStates: map[string]MonitorState{},
 		providerIDs: map[providerID]*testItem{}, reports: map[providerID]report{},
 		reads: map[readKey]time.Time{}, stopping: make(chan struct{}),
 	}
@@ -223,7 +223,7 @@ func (p *Pool) load(snap *Snapshot) {
 		p.alarms[alarmKey{a.Name, a.Subject}] = &raised{a, now}
 	}
 	for i := range snap.Tests {
-		p.spent(&snap.Tests[i], now)
+		p.restoreSpent(&snap.Tests[i])
 		if !snap.Tests[i].Done {
 			p.restoreTest(&snap.Tests[i], now)
 		}

@@ -63,7 +63,7 @@ func (p *Pool) place(b *booking, now time.Time) {
 			b.unplaced, p.unplaced = true, true
 			return p.began.Add(max(length, unsyncedLimit))
 		}
-		return t
+		return earliest(t, now.Add(length)) // a clock that was ahead keeps nothing for years
 	}
 	if t, ok := p.boot.local(b.CreatedAt, sync, now); ok {
 		b.created = t

@@ -78,8 +78,11 @@ func (p *Pool) itemDue(i *testItem, now time.Time) time.Time {
 		if i.settled || !i.checking {
 			return
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			reason = ReasonNotReady
+		case reason == "": // what the check has shown counts, too
+			reason = p.sickness(i, p.sims[i.ICCID])
 		}
 		p.settle(i, reason, time.Now())
 	})
@@ -89,11 +92,12 @@ func (p *Pool) itemDue(i *testItem, now time.Time) time.Time {
 // settle ends an item of which nothing whole has come. reason is why its receiver proves
 // nothing; empty: it was well.
 func (p *Pool) settle(i *testItem, reason string, now time.Time) {
-	if have, total := p.openPart(i); have > 0 {
+	if have, total := p.openPart(i); have > 0 && i.Receipt != ReceiptReceived {
 		i.Receipt = ReceiptPartial
 		i.note(PartsMissing, total, have, false)
 	}
 	switch {
+	case i.Receipt == ReceiptReceived: // it came, and a restart was faster than its provider's answer
 	case i.Receipt == ReceiptPartial:
 		i.Reason = reason
 	case reason == "" && !i.AskedAt.IsZero() && !i.Answered:
@@ -281,6 +285,13 @@ func (p *Pool) restoreTest(f *FinishedTest, now time.Time) {
 	}
 }
 
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // placeTest puts a test's times on this process's clock, as place does a booking's.
 func (p *Pool) placeTest(t *trial, now time.Time) {
 	synced := p.o.Synchronised()
@@ -291,7 +302,7 @@ func (p *Pool) placeTest(t *trial, now time.Time) {
 			t.unplaced, p.unplaced = true, true
 			return p.began.Add(max(d.Length, unsyncedLimit))
 		}
-		return v
+		return earliest(v, now.Add(d.Length)) // a clock that was ahead keeps nothing open for years
 	}
 	t.created, _ = p.boot.local(t.CreatedAt, synced, now)
 	if t.State != TestOpen {
@@ -304,5 +315,8 @@ func (p *Pool) placeTest(t *trial, now time.Time) {
 		}
 		i.due = at(i.Due)
 		i.start = i.due.Add(-t.Deadline)
+		if t.unplaced { // the time without the process counts as sickness
+			i.start = earliest(i.start, p.began.Add(-t.Deadline))
+		}
 	}
 }

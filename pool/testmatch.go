@@ -18,36 +18,51 @@ func (p *Pool) matchTest(s *sim, m *Message, way trip, c *Change, now time.Time)
 	if m.Kind != Text || m.Text == nil || len(s.items) == 0 {
 		return nil
 	}
-	i, lost, split := p.itemOf(s, *m.Text, m.Complete)
+	i, lost, split := p.itemOf(s, &heard{text: *m.Text, complete: m.Complete, parts: m.Parts.Total, holder: m.App})
 	if i == nil {
 		return nil
 	}
 	last := p.boot.moment(way.last)
 	last.Wall = m.CompletedAt
-	return p.give(i, &seenMessage{Message: m, text: *m.Text, last: last, disorder: way.disorder, lost: lost, split: split}, c, now)
+	return p.give(i, &seenMessage{Message: m, text: *m.Text, last: last, at: way.last, disorder: way.disorder, lost: lost, split: split}, c, now)
+}
+
+// heard is a text that came, or what has come of it.
+type heard struct {
+	text     string
+	complete bool
+	parts    int    // of the whole message
+	holder   string // application whose reservation it falls into; empty: nobody's
 }
 
 // itemOf is the item that a text is of: the one whose token it holds, else the one open
-// item of the number that it is like, unless another application holds the number.
-func (p *Pool) itemOf(s *sim, text string, complete bool) (hit *testItem, lost, split bool) {
-	n := 0
-	for _, i := range s.items {
-		if there, parted := holds(text, i.Token, i.Text); there {
-			hit, split = i, parted
-			n++
+// item of the number that it is like, unless another application holds the number. A
+// token that we drew goes before one that a caller has made, which may be any word.
+func (p *Pool) itemOf(s *sim, h *heard) (hit *testItem, lost, split bool) {
+	for _, own := range []bool{false, true} {
+		n := 0
+		for _, i := range s.items {
+			if i.OwnToken != own || own && !i.takesOwn(h) {
+				continue
+			}
+			if there, parted := holds(h.text, i.Token, i.Text); there {
+				hit, split = i, parted
+				n++
+			}
+		}
+		switch {
+		case n == 1:
+			return hit, false, split
+		case n > 1: // of two it is nobody's
+			return nil, false, false
 		}
 	}
-	switch {
-	case n == 1:
-		return hit, false, split
-	case n > 1: // of two it is nobody's
-		return nil, false, false
-	}
+	n := 0
 	for _, i := range s.items {
 		if i.settled || i.Text == "" || i.Receipt != ReceiptWaiting || p.heldByOther(s, i.t.App) {
 			continue
 		}
-		if complete && like(i.Text, text) || !complete && likePart(i.Text, text) {
+		if h.complete && like(i.Text, h.text) || !h.complete && p.likePart(i, h) {
 			hit = i
 			n++
 		}
@@ -56,6 +71,19 @@ func (p *Pool) itemOf(s *sim, text string, complete bool) (hit *testItem, lost, 
 		return nil, false, false
 	}
 	return hit, true, false
+}
+
+// takesOwn says whether a text may be taken by a token that the item's caller has made:
+// not another's, and not once the item has its message.
+func (i *testItem) takesOwn(h *heard) bool {
+	return (h.holder == "" || h.holder == i.t.App) && i.Receipt != ReceiptReceived && i.Receipt != ReceiptLate
+}
+
+// likePart says whether parts of a message may be of an item that has lost its token: as
+// many parts belong to it, and of what came nearly all is there, in order.
+func (p *Pool) likePart(i *testItem, h *heard) bool {
+	parts, _ := p.o.Decoder.Segments(i.Text)
+	return parts == h.parts && likePart(i.Text, h.text)
 }
 
 func (p *Pool) heldByOther(s *sim, app string) bool {
@@ -67,7 +95,14 @@ func (p *Pool) heldByOther(s *sim, app string) bool {
 func (p *Pool) give(i *testItem, m *seenMessage, c *Change, now time.Time) (then func()) {
 	t := i.t
 	m.Test, m.App, m.Reservation = t.ID, t.App, 0
+	if !i.settled && !i.splitting && m.Arrival == Announced && !i.due.IsZero() && m.at.After(i.due) {
+		// It came after the deadline, while its receiver was still looked through.
+		p.settle(i, p.sickness(i, p.sims[i.ICCID]), now)
+	}
 	switch {
+	case !i.settled && i.splitting:
+		p.duplicate(i)
+		i.Verdict = VerdictOpen
 	case !i.settled && m.Complete:
 		i.Findings = slices.DeleteFunc(i.Findings, func(f Finding) bool { return f.Code == PartsMissing })
 		i.judge(&t.Test, m, p.o.Decoder.Segments)
@@ -81,14 +116,15 @@ func (p *Pool) give(i *testItem, m *seenMessage, c *Change, now time.Time) (then
 	case !i.settled:
 		i.Receipt, i.Message, i.SMSC, i.FirstPartAt = ReceiptPartial, m.ID, m.SMSC, m.ReceivedAt
 		i.note(PartsMissing, m.Parts.Total, m.Parts.Received, false)
-	case i.Receipt == ReceiptReceived:
+	case i.Receipt == ReceiptReceived, i.Receipt == ReceiptLate:
 		p.duplicate(i)
 	case m.Complete && t.State != TestCancelled:
-		if i.Receipt != ReceiptLate {
-			p.o.Count.TestLate(t.Monitor)
-		}
+		p.o.Count.TestLate(t.Monitor)
 		i.Receipt, i.Message, i.SMSC, i.FirstPartAt, i.LastPart = ReceiptLate, m.ID, m.SMSC, m.ReceivedAt, m.last
 		i.time(m)
+		if i.claimedBefore() {
+			i.note(DLRBeforeArrival, nil, nil, true)
+		}
 	case i.Message == 0:
 		i.Message = m.ID
 	}
@@ -98,7 +134,7 @@ func (p *Pool) give(i *testItem, m *seenMessage, c *Change, now time.Time) (then
 
 // duplicate notes that a message came again; it weighs only while the test is open.
 func (p *Pool) duplicate(i *testItem) {
-	late := i.t.State != TestOpen
+	late := i.t.State != TestOpen || i.Receipt == ReceiptLate
 	if i.note(DuplicateMessage, nil, nil, late) && !late {
 		i.conclude()
 	}
@@ -181,7 +217,13 @@ func (p *Pool) openPart(i *testItem) (have, total int) {
 					pdus[n] = part.PDU
 				}
 			}
-			if of, _, _ := p.itemOf(s, p.o.Decoder.Join(pdus), false); of == i {
+			h := &heard{text: p.o.Decoder.Join(pdus), parts: key.total}
+			for _, part := range a.parts {
+				if part != nil && part.Holder != nil {
+					h.holder = part.Holder.App
+				}
+			}
+			if of, _, _ := p.itemOf(s, h); of == i {
 				return a.have, key.total
 			}
 		}

@@ -260,7 +260,9 @@ func (p *Pool) forgetTest(t *trial) {
 		if p.tokens[i.Token] == i {
 			delete(p.tokens, i.Token)
 		}
-		delete(p.providerIDs, providerID{t.Provider, i.ProviderID})
+		if key := (providerID{t.Provider, i.ProviderID}); p.providerIDs[key] == i {
+			delete(p.providerIDs, key)
+		}
 	}
 }
 
@@ -303,10 +305,12 @@ func (p *Pool) candidates(app *App, req *TestRequest) (out []pick, err error) {
 				s = c
 			}
 		}
-		if s == nil {
+		switch {
+		case s != nil:
+			out = append(out, pick{s: s})
+		case req.monitor == nil:
 			return nil, none
 		}
-		out = append(out, pick{s: s})
 	}
 	if len(req.Numbers) > 0 {
 		return out, nil

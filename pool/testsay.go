@@ -22,13 +22,16 @@ type Said struct {
 
 // ItemSent takes what a caller says of an item that it has sent itself.
 func (p *Pool) ItemSent(app string, id ID, n int, said Said) (*ItemView, error) {
-	if said.Token != nil {
-		if err := p.Barrier(); err != nil { // what has come by now can be looked through
-			return nil, err
-		}
-	}
 	p.mu.Lock()
 	i, err := p.sayable(app, id, n)
+	for n := 0; n < 3 && err == nil && said.Token != nil && p.unread(i); n++ { // what has come can be looked through once it is on disk
+		p.mu.Unlock()
+		if err := p.Barrier(); err != nil {
+			return nil, err
+		}
+		p.mu.Lock()
+		i, err = p.sayable(app, id, n)
+	}
 	if err == nil {
 		err = p.maySay(i, &said)
 	}
@@ -50,7 +53,7 @@ func (p *Pool) ItemSent(app string, id ID, n int, said Said) (*ItemView, error) 
 	}
 	if said.Token != nil && *said.Token != i.Token {
 		delete(p.tokens, i.Token)
-		i.Token = *said.Token
+		i.Token, i.OwnToken = *said.Token, true
 		p.tokens[i.Token] = i
 		then = p.lookBack(i, c, now)
 	}
@@ -129,6 +132,20 @@ func (p *Pool) saySent(i *testItem, at, now time.Time) {
 	}
 }
 
+// unread says whether a message has come since an item's test began that is not on disk.
+func (p *Pool) unread(i *testItem) bool {
+	s := p.sims[i.ICCID]
+	if s == nil {
+		return false
+	}
+	for n := len(s.messages) - 1; n >= 0 && s.messages[n].ID > i.t.ID; n-- {
+		if _, ok := p.store.LiveMessage(s.messages[n].ID); !ok {
+			return true
+		}
+	}
+	return false
+}
+
 // lookBack finds the message that an item's new token is in, among what has come since
 // its test began and is nobody else's.
 func (p *Pool) lookBack(i *testItem, c *Change, now time.Time) (then func()) {
@@ -187,7 +204,7 @@ func (p *Pool) claim(i *testItem, status DLR, at, now time.Time, c *Change) {
 	if !at.IsZero() {
 		i.DLRAt = at.UTC()
 	}
-	came := i.Receipt == ReceiptReceived || i.Receipt == ReceiptLate
+	came := (i.Receipt == ReceiptReceived || i.Receipt == ReceiptLate) && !i.Swept
 	if status == DLRDelivered && came && !at.IsZero() && at.Before(i.LastPart.Wall.Add(-time.Second)) {
 		late := i.t.State != TestOpen
 		if i.note(DLRBeforeArrival, nil, nil, late) && !late {
@@ -269,6 +286,15 @@ func (p *Pool) asked(test ID, n int) *testItem {
 		return nil
 	}
 	return t.items[n]
+}
+
+// Wanted says whether a message that was handed to Send is still to be sent: its test may
+// have been cancelled meanwhile.
+func (p *Pool) Wanted(test ID, n int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := p.asked(test, n)
+	return i != nil && i.asking && i.t.State == TestOpen
 }
 
 // Answer is how a provider has answered a request to send.
@@ -360,6 +386,7 @@ func (p *Pool) CancelTest(app string, id ID) error {
 		}
 		p.beginLate(t, now)
 		p.putTest(c, t, true)
+		p.monitorFreed(t, c, now)
 		who := strings.TrimSpace("app " + app)
 		if app == "" {
 			who = "operator"

@@ -201,7 +201,8 @@ type Item struct {
 	Country     string    `json:"country,omitempty"`
 	Operator    string    `json:"operator,omitempty"`
 	Token       string    `json:"token,omitempty"`
-	Text        string    `json:"text,omitempty"` // empty: not known
+	OwnToken    bool      `json:"own_token,omitempty"` // its caller made it
+	Text        string    `json:"text,omitempty"`      // empty: not known
 	Segments    int       `json:"segments,omitempty"`
 	Receipt     Receipt   `json:"receipt"`
 	DLR         DLR       `json:"dlr"`
@@ -218,6 +219,7 @@ type Item struct {
 	Latency     *float64  `json:"latency,omitempty"`    // seconds
 	SMSCDelay   *float64  `json:"smsc_delay,omitempty"` // seconds
 	SMSC        string    `json:"smsc,omitempty"`
+	Swept       bool      `json:"swept,omitempty"` // its message was found by a sweep: it has no time of its own
 	DLRAt       time.Time `json:"dlr_at,omitzero"`
 	DLRSeen     Moment    `json:"dlr_seen,omitzero"` // when the report reached us
 	Message     ID        `json:"message,omitempty"`

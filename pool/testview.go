@@ -118,7 +118,8 @@ func (q *TestQuery) takes(t *Test) bool {
 
 // Tests lists an application's tests, newest first; of the operator, app "", all. next
 // is what to pass as After for more, 0 at the end.
-func (p *Pool) Tests(app string, q TestQuery) (items []*TestView, next ID) {
+func (p *Pool) Tests(app string, q TestQuery) (items []*TestView, next ID, err error) {
+	// Views rest on what is in memory: it is on disk first.
 	p.store.Tests(q.After, q.Ascending, func(kept *Test) bool {
 		if app != "" && kept.App != app || !q.takes(kept) {
 			return true
@@ -132,5 +133,5 @@ func (p *Pool) Tests(app string, q TestQuery) (items []*TestView, next ID) {
 		}
 		return true
 	})
-	return items, next
+	return items, next, p.Barrier()
 }

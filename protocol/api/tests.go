@@ -242,7 +242,10 @@ func getTests(x *exchange) error {
 	if err := q.done(); err != nil {
 		return err
 	}
-	items, next := x.h.pool.Tests(x.app(), page)
+	items, next, err := x.h.pool.Tests(x.app(), page)
+	if err != nil {
+		return err
+	}
 	return x.json(http.StatusOK, list(items, next, protocol.TestID, Test))
 }
 
@@ -327,6 +330,8 @@ func putSent(x *exchange) error {
 	switch {
 	case body.ProviderID != nil && (*body.ProviderID == "" || len(*body.ProviderID) > maxProvider):
 		return &protocol.Invalid{Name: "provider_id", Why: fmt.Sprintf("must have 1 to %d bytes", maxProvider)}
+	case body.Token != nil && !strings.ContainsAny(*body.Token, "0123456789"):
+		return &protocol.Invalid{Name: "token", Why: "must hold a digit: a word could be in anybody's message"}
 	case body.Token != nil && (len(*body.Token) < pool.MinToken || len(*body.Token) > maxTokenLen || strings.TrimSpace(*body.Token) != *body.Token):
 		return &protocol.Invalid{Name: "token", Why: fmt.Sprintf("must have %d to %d characters", pool.MinToken, maxTokenLen)}
 	case body.Text != nil && (*body.Text == "" || utf8.RuneCountInString(*body.Text) > maxText):

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,12 +31,13 @@ type Provider struct {
 	Timeout  time.Duration
 }
 
-// Options is what a Trigger is made of. Wrote and Answered are required; they are called
-// from any goroutine.
+// Options is what a Trigger is made of. Wanted, Wrote and Answered are required; they are
+// called from any goroutine.
 type Options struct {
 	Providers []Provider
 	UserAgent string
-	Own       []netip.AddrPort // our own listeners, which are never called
+	Own       []netip.AddrPort               // our own listeners, which are never called
+	Wanted    func(test pool.ID, n int) bool // whether a message is still to be sent
 	Wrote     func(test pool.ID, n int, at time.Time)
 	Answered  func(test pool.ID, n int, a pool.Answer)
 	Logger    *slog.Logger // nil: discarded
@@ -58,8 +60,14 @@ func New(o Options) *Trigger {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	// No connection is used twice: net/http would repeat a request on one that turns out closed.
-	t := &Trigger{o: o, client: protocol.NewClient(protocol.Dialer(o.Own), nil, -1), wake: make(chan struct{}, 1), busy: map[string]int{}}
+	// No connection is used twice, and none is HTTP/2: net/http would repeat a request on one
+	// that turns out closed, or whose stream is reset.
+	client := protocol.NewClient(protocol.Dialer(o.Own), nil, -1)
+	if transport, ok := client.Transport.(*http.Transport); ok {
+		transport.ForceAttemptHTTP2 = false
+		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	}
+	t := &Trigger{o: o, client: client, wake: make(chan struct{}, 1), busy: map[string]int{}}
 	t.SetProviders(o.Providers)
 	return t
 }
@@ -137,6 +145,9 @@ func (t *Trigger) next() (pool.Send, *Provider) {
 
 // ask sends one request and tells what came of it.
 func (t *Trigger) ask(ctx context.Context, p *Provider, s *pool.Send) {
+	if !t.o.Wanted(s.Test, s.N) {
+		return
+	}
 	a := t.exchange(ctx, p, s)
 	if ctx.Err() != nil {
 		return
@@ -150,11 +161,11 @@ func (t *Trigger) ask(ctx context.Context, p *Provider, s *pool.Send) {
 
 func (t *Trigger) exchange(ctx context.Context, p *Provider, s *pool.Send) pool.Answer {
 	if p.Request == nil {
-		return pool.Answer{Came: true, Status: "the provider is no longer configured"}
+		return pool.Answer{Status: "the provider is no longer configured"}
 	}
 	req, err := p.Request.Make(s)
-	if err != nil { // nothing was sent, as if it had been refused
-		return pool.Answer{Came: true, Status: "the request can't be made: " + err.Error()}
+	if err != nil { // nobody was asked
+		return pool.Answer{Status: "the request can't be made: " + err.Error()}
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()

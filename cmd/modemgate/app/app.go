@@ -158,6 +158,7 @@ func (a *App) setup() error {
 	a.counters.monitors(c.Pool.Monitors)
 	a.trigger = trigger.New(trigger.Options{
 		Providers: c.Providers, UserAgent: "modemgate/" + a.o.Version, Own: a.own(), Logger: a.log,
+		Wanted:   func(test pool.ID, n int) bool { return a.pool.Wanted(test, n) },
 		Wrote:    func(test pool.ID, n int, at time.Time) { a.pool.Wrote(test, n, at) },
 		Answered: func(test pool.ID, n int, answer pool.Answer) { a.pool.Answered(test, n, answer) },
 	})

@@ -279,7 +279,7 @@ labels = { route = "a" }
 	}
 	var tests []*pool.TestView
 	l.until("the second run to have closed", func() bool {
-		tests, _ = l.app.Pool().Tests("", pool.TestQuery{Monitor: "codes", State: pool.TestClosed, Query: pool.Query{Limit: 9}})
+		tests, _, _ = l.app.Pool().Tests("", pool.TestQuery{Monitor: "codes", State: pool.TestClosed, Query: pool.Query{Limit: 9}})
 		return len(tests) == 2
 	})
 	for _, v := range tests {

@@ -25,13 +25,27 @@ const (
 func (a *App) watch(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
+	needs := map[string]int{}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case now := <-tick.C:
 			a.pool.SetConditions(a.conditions(now))
+			a.watchBudgets(needs)
 		}
+	}
+}
+
+// watchBudgets warns, when the rack or the configuration has changed, of monitors whose
+// day needs more than they may send. needs is what each was seen to need.
+func (a *App) watchBudgets(needs map[string]int) {
+	for _, m := range a.pool.Monitors() {
+		if m.Needs != needs[m.Name] && m.Needs > m.Daily {
+			a.log.Warn("a monitor needs more messages a day than it may send: the rest is skipped", "monitor", m.Name, "needs", m.Needs, "daily_messages", m.Daily,
+				"try", "raise daily_messages or interval")
+		}
+		needs[m.Name] = m.Needs
 	}
 }
 

@@ -47,7 +47,7 @@ func (p *planted) of(token string) pool.Verdict {
 
 // judge counts how many verdicts of tests that have closed are right.
 func (p *planted) judge(from *pool.Pool) (right, all int) {
-	tests, _ := from.Tests("", pool.TestQuery{State: pool.TestClosed, Query: pool.Query{Limit: 100000}})
+	tests, _, _ := from.Tests("", pool.TestQuery{State: pool.TestClosed, Query: pool.Query{Limit: 100000}})
 	for _, t := range tests {
 		for _, i := range t.Items {
 			want := p.of(i.Token)

@@ -68,7 +68,7 @@ func (s *screen) show() {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d dBm\t%d\n", m.Slot, m.State, strings.TrimSpace(m.Model), m.Number, m.SignalDBm, perSlot[m.Number])
 	}
 	fmt.Fprintln(w, "\nTEST\tNUMBER\tVERDICT\tCAME AFTER\tWHAT DIFFERS\tPLANTED")
-	tests, _ := s.t.s.app.Pool().Tests("", pool.TestQuery{Query: pool.Query{Limit: 3}})
+	tests, _, _ := s.t.s.app.Pool().Tests("", pool.TestQuery{Query: pool.Query{Limit: 3}})
 	for _, v := range tests {
 		for _, i := range api.Test(v).Items {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", protocol.ID(protocol.TestID, uint64(v.ID)), i.Number, or(i.Verdict), cameAfter(&i), safe(differs(&i)), s.t.s.planted.of(or(i.Token)))

@@ -221,7 +221,7 @@ func (t *traffic) drain(ctx context.Context, limit time.Duration) {
 	defer cancel()
 	for {
 		_, more := t.s.receiver.Deliveries()
-		open, _ := t.s.app.Pool().Tests("", pool.TestQuery{State: pool.TestOpen, Query: pool.Query{Limit: 1}})
+		open, _, _ := t.s.app.Pool().Tests("", pool.TestQuery{State: pool.TestOpen, Query: pool.Query{Limit: 1}})
 		if s := t.sum(); s.lost == 0 && len(open) == 0 {
 			return
 		}
