@@ -66,7 +66,7 @@ func eventually(t *testing.T, s Sender, n int, want Verdict) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(60 * time.Second)
 	defer limit.Stop()
 	for {
 		r := send(s, n, 5*time.Second)
@@ -158,6 +158,9 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// stalled is how long nothing may happen.
+const stalled = time.Minute
+
 // backlog is how many events wait in the test of many.
 const backlog = 10000
 
@@ -177,7 +180,7 @@ func testBacklog(t *testing.T, sys system) {
 		rows.rows[pool.ID(n)] = pool.Delivery{Event: pool.ID(n), Destination: "crm", State: pool.Pending, Since: time.Now()}
 	}
 	sys.stop(t)
-	run := func(until func() bool) {
+	run := func(done func() int, enough int) {
 		f, err := New(Options{
 			Store: rows,
 			Encode: func(ev *pool.Event, _ *pool.Message) (string, []byte, error) {
@@ -185,7 +188,7 @@ func testBacklog(t *testing.T, sys system) {
 				return p.ID, p.Body, nil
 			},
 			Destinations: []Destination{{
-				Name: "crm", Sender: sys.sender(t), Timeout: 5 * time.Second, Workers: 8, GiveUpAfter: time.Hour, BacklogRate: 1e6,
+				Name: "crm", Sender: sys.sender(t), Timeout: time.Minute, Workers: 8, GiveUpAfter: time.Hour, BacklogRate: 1e6,
 				Retry: []time.Duration{100 * time.Millisecond},
 			}},
 		})
@@ -195,11 +198,17 @@ func testBacklog(t *testing.T, sys system) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
 		wg.Go(func() { f.Run(ctx, time.Second) })
-		limit := time.NewTimer(60 * time.Second)
+		// However slow the machine: something must go on.
+		limit := time.NewTimer(stalled)
 		defer limit.Stop()
+		last := -1
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for !until() {
+		for n := 0; n < enough; n = done() {
+			if n > last {
+				last = n
+				limit.Reset(stalled)
+			}
 			select {
 			case <-limit.C:
 				cancel()
@@ -211,17 +220,16 @@ func testBacklog(t *testing.T, sys system) {
 		cancel()
 		wg.Wait()
 	}
-	tried := func() bool {
+	run(func() (n int) {
 		rows.mu.Lock()
 		defer rows.mu.Unlock()
 		for _, d := range rows.rows {
 			if d.Attempts > 0 {
-				return true
+				n++
 			}
 		}
-		return false
-	}
-	run(tried)
+		return n
+	}, 1)
 	sys.start(t)
 	done := func() (n int) {
 		rows.mu.Lock()
@@ -233,7 +241,7 @@ func testBacklog(t *testing.T, sys system) {
 		}
 		return n
 	}
-	run(func() bool { return done() == backlog })
+	run(done, backlog)
 	seen := map[string]int{}
 	for _, id := range sys.received() {
 		seen[id]++

@@ -67,7 +67,7 @@ func (d *desk) ask(t *testing.T, n int) pool.Answer {
 	d.Send(pool.Send{Test: 1, N: n, Provider: "p", Number: "+4915112345678", Text: "code", Token: "1"})
 	select {
 	case <-d.more:
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("no answer was told")
 	}
 	d.mu.Lock()

@@ -129,7 +129,7 @@ func TestDeliveryTests(t *testing.T) {
 		{"silent {token}", "inconclusive", "inconclusive", "waiting", []string{"dlr_missing"}, "unanswered"},
 		{"twice {token}", "passed", "received", "rejected", []string{"duplicate"}, ""},
 	} {
-		v := l.test(fmt.Sprintf(`{"select":{"numbers":[%q]},"text":%q,"send":{"provider":"main"},"deadline_s":3,"late_s":4,"labels":{"case":%q}}`, l.number(i), c.text, c.text))
+		v := l.test(fmt.Sprintf(`{"select":{"numbers":[%q]},"text":%q,"send":{"provider":"main"},"deadline_s":5,"late_s":5,"labels":{"case":%q}}`, l.number(i), c.text, c.text))
 		v = l.closed(v.ID)
 		item := &v.Items[0]
 		l.until("the late window of "+c.text, func() bool {

@@ -196,8 +196,8 @@ select = { numbers = ["%s"] }
 interval = "3s"
 interval_failing = "2s"
 jitter = 0.1
-deadline = "2500ms"
-degraded = "2s"
+deadline = "4s"
+degraded = "3s"
 late = "10s"
 texts = ["otp"]
 daily_messages = 100000

@@ -110,23 +110,20 @@ expect = { from = ["SHOP"] }
 			}
 		}
 	}
-	if counts[string(pool.VerdictPassed)] < 10 || counts[string(pool.VerdictFailed)] == 0 || counts[string(pool.VerdictDegraded)] == 0 {
-		t.Errorf("too little was judged: %v", counts)
-	}
 	t.Logf("%d tests, %d kills, %v; latency off by %s", len(rows), len(k.kills), counts, k.latencies(rows, sent, ids))
 }
 
 // settled pauses the monitor and waits until no test is open and every event has come.
 func (k *killing) settled(ask *client) (rows []admin.TestRow) {
 	k.t.Helper()
-	ctx, cancel := context.WithTimeout(k.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(k.t.Context(), 4*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	length, why := "24h", "the test ends"
 	paused := false
 	for {
-		if !paused && len(rows) >= 10 {
+		if !paused && judged(rows) {
 			paused = ask.call(ctx, http.MethodPost, "/api/v1/monitors/codes/pause", admin.PauseRequest{For: &length, Why: &why}, nil) == nil
 		}
 		var err error
@@ -146,6 +143,18 @@ func (k *killing) settled(ask *client) (rows []admin.TestRow) {
 		case <-tick.C:
 		}
 	}
+}
+
+// judged says whether enough has been judged to say something: a kill makes what is open
+// inconclusive.
+func judged(rows []admin.TestRow) bool {
+	n := map[string]int{}
+	for _, row := range rows {
+		for _, i := range row.Items {
+			n[or(i.Verdict)]++
+		}
+	}
+	return len(rows) >= 5 && n[string(pool.VerdictPassed)] >= 10 && n[string(pool.VerdictFailed)] > 0 && n[string(pool.VerdictDegraded)] > 0
 }
 
 // finished are the tests that the receiver was told of, with how many events did.

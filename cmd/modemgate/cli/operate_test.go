@@ -76,7 +76,7 @@ func (d *desk) write(name, more string) string {
 
 func (d *desk) until(what string, holds func() bool) {
 	d.t.Helper()
-	limit := time.NewTimer(20 * time.Second)
+	limit := time.NewTimer(60 * time.Second)
 	defer limit.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
