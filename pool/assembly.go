@@ -19,6 +19,10 @@ type assembly struct {
 	parts []*Part // by place; nil: missing
 	have  int
 	begun time.Time // first arrival
+
+	of      *testItem // that it was found to be of, nobodys when of none; nil: not asked
+	asked   int       // with so many parts
+	askedAt time.Time
 }
 
 // partial is a long message that went out without some parts.

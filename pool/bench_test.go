@@ -41,6 +41,22 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
+// BenchmarkMatchLong holds a long stranger against 900 long items: among so many it is
+// nobody's, and the pool is not locked for longer than one comparison takes.
+func BenchmarkMatchLong(b *testing.B) {
+	p, s := crowded(0)
+	for n := range 900 {
+		token := fmt.Sprint(100000 + n)
+		s.items = append(s.items, &testItem{t: &trial{}, Item: Item{Token: token, Receipt: ReceiptWaiting, Text: token + " " + strings.Repeat("abcdefghij", 130)}})
+	}
+	stranger := &heard{text: strings.Repeat("jihgfedcba", 130), complete: true, parts: 1}
+	for b.Loop() {
+		if hit, _, _ := p.itemOf(s, stranger); hit != nil {
+			b.Fatal("it is taken for one of them")
+		}
+	}
+}
+
 // BenchmarkCompare compares a text of three parts with one that was changed in places.
 func BenchmarkCompare(b *testing.B) {
 	sent := strings.Repeat("Grüße aus Köln, Ihr Code ist 123456. ", 12)

@@ -83,6 +83,7 @@ type Pool struct {
 	testsOf       map[string]int // items of open and late tests, by application
 	tokens        map[string]*testItem
 	providerIDs   map[providerID]*testItem
+	reportOrder   []providerID // of reports, oldest first
 	reports       map[providerID]report
 	lateNext      time.Time // when the next late window ends; zero: none is open
 	noRoom        []span    // when intake stopped for want of room; the last may still go on

@@ -57,10 +57,16 @@ func (p *Pool) itemOf(s *sim, h *heard) (hit *testItem, lost, split bool) {
 			return nil, false, false
 		}
 	}
-	n := 0
+	n, cells := 0, 0
 	for _, i := range s.items {
 		if i.settled || i.Text == "" || i.Receipt != ReceiptWaiting || p.heldByOther(s, i.t.App) {
 			continue
+		}
+		// Among so many that might be it, it is nobody's: the pool is locked meanwhile.
+		if shared(i.Text, h.text)*100 >= likeness*min(len(i.Text), len(h.text)) {
+			if cells += len(i.Text) * len(h.text); cells > mostCells {
+				return nil, false, false
+			}
 		}
 		if h.complete && like(i.Text, h.text) || !h.complete && p.likePart(i, h) {
 			hit = i
@@ -202,6 +208,9 @@ func (p *Pool) ringTest(s *sim, call *Call, at time.Time, c *Change, now time.Ti
 	return nil
 }
 
+// nobodys stands for the item of a message that is of none.
+var nobodys = &testItem{}
+
 // openPart says whether a message that is still being put together is of an item, and
 // how many of its parts are there.
 func (p *Pool) openPart(i *testItem) (have, total int) {
@@ -211,6 +220,12 @@ func (p *Pool) openPart(i *testItem) (have, total int) {
 			continue
 		}
 		for _, a := range list {
+			if now := time.Now(); a.of != nil && a.asked == a.have && now.Sub(a.askedAt) < time.Second {
+				if a.of == i {
+					return a.have, key.total
+				}
+				continue
+			}
 			pdus := make([][]byte, len(a.parts))
 			for n, part := range a.parts {
 				if part != nil {
@@ -223,7 +238,11 @@ func (p *Pool) openPart(i *testItem) (have, total int) {
 					h.holder = part.Holder.App
 				}
 			}
-			if of, _, _ := p.itemOf(s, h); of == i {
+			of, _, _ := p.itemOf(s, h)
+			if a.of, a.asked, a.askedAt = of, a.have, time.Now(); of == nil {
+				a.of = nobodys // so that this is not asked for each item
+			}
+			if of == i {
 				return a.have, key.total
 			}
 		}

@@ -15,7 +15,7 @@ const (
 	MaxDeadline = 24 * time.Hour
 	MaxLate     = 7 * 24 * time.Hour
 	MaxCount    = 256
-	maxPieces   = 40 // parts of one message that a test may send
+	maxPieces   = 20 // parts of one message that a test may send
 )
 
 // TestRequest says what a delivery test is to do.
@@ -115,6 +115,12 @@ func (p *Pool) openTest(name string, req *TestRequest, ks *keyState) (*trial, ti
 	picks, err := p.pickNumbers(app, req, now)
 	if err != nil {
 		return nil, nil, err
+	}
+	if parts, _ := p.o.Decoder.Segments(req.Text); parts > maxPieces {
+		return nil, nil, refuse(InvalidRequest, "text: at most 20 parts")
+	}
+	if !req.Call && (len(p.tokens)+len(picks))*2 > req.Token.many() { // so that drawing one ends soon
+		return nil, nil, refuse(TooManyItems, "too many tokens of this length are in use: ask for longer ones")
 	}
 	if app != nil && p.testsOf[name]+len(picks) > lateTestsAtOnce {
 		return nil, nil, refuse(TooManyItems, "at most 1,000 items of an application may be open or late")
@@ -229,7 +235,9 @@ func (i *testItem) begin(p *Pool, at time.Time) {
 // enlistTest lets what comes be matched with a test's items.
 func (p *Pool) enlistTest(t *trial) {
 	p.tests[t.ID] = t
-	p.testsOf[t.App] += len(t.items)
+	if t.State != TestCancelled {
+		p.testsOf[t.App] += t.weight()
+	}
 	if t.State == TestOpen {
 		p.openTests[t.ID] = t
 	}
@@ -247,10 +255,23 @@ func (p *Pool) enlistTest(t *trial) {
 	}
 }
 
+// weight is how many of an application's items a test counts for.
+func (t *trial) weight() (n int) {
+	for _, i := range t.items {
+		if i.Verdict != VerdictSkipped {
+			n++
+		}
+	}
+	return n
+}
+
 // forgetTest leaves a test to the store.
 func (p *Pool) forgetTest(t *trial) {
 	delete(p.tests, t.ID)
-	if p.testsOf[t.App] -= len(t.items); p.testsOf[t.App] <= 0 {
+	if t.State != TestCancelled {
+		p.testsOf[t.App] -= t.weight()
+	}
+	if p.testsOf[t.App] <= 0 {
 		delete(p.testsOf, t.App)
 	}
 	for _, i := range t.items {

@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	keepReports = 10 * time.Minute // of ids that no item has yet
-	maxReports  = 1000
-	maxAhead    = time.Minute // of the caller's clock before ours
+	keepReports  = 10 * time.Minute // of ids that no item has yet
+	maxReports   = 1000
+	maxReportID  = 256              // bytes
+	cancelledFor = 10 * time.Minute // a cancelled test listens on for at most so long
+	maxAhead     = time.Minute      // of the caller's clock before ours
 )
 
 // Said is what the caller of a test says of its own sending. Nil fields say nothing.
@@ -24,7 +26,7 @@ type Said struct {
 func (p *Pool) ItemSent(app string, id ID, n int, said Said) (*ItemView, error) {
 	p.mu.Lock()
 	i, err := p.sayable(app, id, n)
-	for n := 0; n < 3 && err == nil && said.Token != nil && p.unread(i); n++ { // what has come can be looked through once it is on disk
+	for tries := 0; tries < 3 && err == nil && said.Token != nil && p.unread(i); tries++ { // what has come can be looked through once it is on disk
 		p.mu.Unlock()
 		if err := p.Barrier(); err != nil {
 			return nil, err
@@ -238,20 +240,32 @@ func (p *Pool) Reported(provider, id string, status DLR, at time.Time) error {
 	i := p.providerIDs[key]
 	c := &Change{}
 	if i == nil {
-		for k, r := range p.reports {
-			if now.Sub(r.seen) > keepReports {
-				delete(p.reports, k)
-			}
-		}
-		if len(p.reports) < maxReports {
-			p.reports[key] = report{status, at, now}
-		}
+		p.keepReport(key, report{status, at, now})
 	} else {
 		p.claim(i, status, at, now, c)
 	}
 	t := p.submit(c, nil)
 	p.mu.Unlock()
 	return t.wait()
+}
+
+// keepReport keeps a receipt of an id that no item has yet; the oldest ones go.
+func (p *Pool) keepReport(key providerID, r report) {
+	if len(key.id) > maxReportID {
+		return
+	}
+	if _, again := p.reports[key]; !again {
+		p.reportOrder = append(p.reportOrder, key)
+	}
+	p.reports[key] = r
+	for len(p.reportOrder) > 0 {
+		oldest := p.reportOrder[0]
+		if kept, ok := p.reports[oldest]; ok && len(p.reports) <= maxReports && r.seen.Sub(kept.seen) <= keepReports {
+			return
+		}
+		delete(p.reports, oldest)
+		p.reportOrder = p.reportOrder[1:]
+	}
 }
 
 // Wrote notes that a provider's request was written at a time of this process's clock:
@@ -377,7 +391,9 @@ func (p *Pool) CancelTest(app string, id ID) error {
 		return refuse(TestIsClosed, "the test has closed")
 	case TestOpen:
 		now := time.Now()
+		p.testsOf[t.App] -= t.weight()
 		t.State, t.ClosedAt = TestCancelled, p.boot.moment(now)
+		t.Late = min(t.Late, cancelledFor)
 		for _, i := range t.items {
 			i.settled, i.Verdict = true, NoVerdict
 			if s := p.sims[i.ICCID]; s != nil {

@@ -98,6 +98,9 @@ func (p *Pool) AwaitTest(ctx context.Context, app string, id ID, d time.Duration
 	return p.Test(app, id)
 }
 
+// maxPage is how many items of tests a page has, but for the first test's.
+const maxPage = 1000
+
 // TestQuery chooses tests. Empty fields choose all.
 type TestQuery struct {
 	Labels  map[string]string
@@ -117,19 +120,20 @@ func (q *TestQuery) takes(t *Test) bool {
 }
 
 // Tests lists an application's tests, newest first; of the operator, app "", all. next
-// is what to pass as After for more, 0 at the end.
+// is what to pass as After for more, 0 at the end. What is shown is on disk.
 func (p *Pool) Tests(app string, q TestQuery) (items []*TestView, next ID, err error) {
-	// Views rest on what is in memory: it is on disk first.
+	rows := 0
 	p.store.Tests(q.After, q.Ascending, func(kept *Test) bool {
 		if app != "" && kept.App != app || !q.takes(kept) {
 			return true
 		}
-		if len(items) == q.Limit {
+		if len(items) == q.Limit || rows+kept.Items > maxPage && rows > 0 {
 			next = items[len(items)-1].ID
 			return false
 		}
 		if f, ok := p.findTest(app, kept.ID); ok {
 			items = append(items, p.ViewTest(f))
+			rows += kept.Items
 		}
 		return true
 	})

@@ -19,6 +19,18 @@ const (
 // placeholder stands for the token in a test's text.
 const placeholder = "{token}"
 
+// many is how many tokens there are of this form, as far as an int goes.
+func (t Token) many() int {
+	letters, n := len(digits), 1
+	if t.Upper {
+		letters = len(capitals)
+	}
+	for range min(t.Length, 6) {
+		n *= letters
+	}
+	return n
+}
+
 // draw makes a token that no other item has. Letters that begin no word are not avoided:
 // a token is read by machines.
 func (t Token) draw(taken func(string) bool) string {

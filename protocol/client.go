@@ -83,6 +83,9 @@ func Reason(err error) string {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return "timeout"
 	}
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
 	return fmt.Sprintf("no answer (%T)", err)
 }
 

@@ -36,9 +36,9 @@ type junitNote struct {
 	Message string `xml:"message,attr"`
 }
 
-// junit writes a test. What failed is a failure, what is inconclusive an error: nothing
+// writeJUnit writes a test. What failed is a failure, what is inconclusive an error: nothing
 // was learnt of the sender.
-func junit(w io.Writer, t *admin.TestRow) error {
+func writeJUnit(w io.Writer, t *admin.TestRow) error {
 	s := junitSuite{Name: "modemgate " + t.ID, Tests: len(t.Items), Timestamp: time.Time(t.CreatedAt).UTC().Format("2006-01-02T15:04:05")}
 	for n := range t.Items {
 		i := &t.Items[n]

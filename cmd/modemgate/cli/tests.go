@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -99,8 +100,13 @@ func testsRun() command {
 			junit := e.flags.String("junit", "", "writes the result as JUnit XML to `FILE`")
 			return func() error {
 				body, err := testBody(append(selects(*to), e.args...), *count)
-				if err != nil {
+				switch {
+				case err != nil:
 					return err
+				case *count < 1 || *count > pool.MaxCount:
+					return fmt.Errorf("%w: -count must be from 1 to %d", errUsage, pool.MaxCount)
+				case *deadline < time.Second || *deadline > pool.MaxDeadline || *degraded < 0:
+					return fmt.Errorf("%w: -deadline must be from 1s to %v, -degraded not below 0", errUsage, pool.MaxDeadline)
 				}
 				if *text == "" && *provider != "" {
 					*text = "Your code is {token}"
@@ -113,6 +119,9 @@ func testsRun() command {
 				}
 				if *from != "" {
 					list := strings.Split(*from, ",")
+					if slices.Contains(list, "") {
+						return fmt.Errorf("%w: -from has an empty sender", errUsage)
+					}
 					body.Expect = &protocol.TestExpect{From: &list}
 				}
 				d, g := deadline.Seconds(), degraded.Seconds()
@@ -121,17 +130,23 @@ func testsRun() command {
 				if err != nil {
 					return err
 				}
+				var file *os.File
+				if *junit != "" { // before anything is sent: messages cost
+					if file, err = os.OpenFile(*junit, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644); err != nil {
+						return &failure{what: "writing JUnit XML", err: err}
+					}
+				}
 				t, err := e.runTest(c, body, *asJSON)
 				if err != nil {
 					return err
 				}
-				if *junit != "" {
-					if err := writeJUnit(*junit, t); err != nil {
-						return err
-					}
-				}
 				if err := e.showTest(t, *asJSON); err != nil {
 					return err
+				}
+				if file != nil {
+					if err := errors.Join(writeJUnit(file, t), file.Close()); err != nil {
+						return &failure{what: "writing JUnit XML", err: err}
+					}
 				}
 				if v := or(t.Verdict); v != string(pool.VerdictPassed) && v != string(pool.VerdictDegraded) {
 					return &failure{what: "the test's verdict is " + v}
@@ -160,6 +175,9 @@ func testBody(words []string, count int) (*protocol.TestRequest, error) {
 		}
 		switch key {
 		case "number":
+			if value == "" {
+				return nil, fmt.Errorf("%w: an empty number", errUsage)
+			}
 			numbers = append(numbers, value)
 		case "country":
 			s.Country = &value
@@ -267,16 +285,4 @@ func differs(i *protocol.Item) string {
 		return "nothing"
 	}
 	return strings.Join(out, "; ")
-}
-
-// writeJUnit writes a test as CI systems read it.
-func writeJUnit(path string, t *admin.TestRow) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return &failure{what: "writing JUnit XML", err: err}
-	}
-	if err := errors.Join(junit(f, t), f.Close()); err != nil {
-		return &failure{what: "writing JUnit XML", err: err}
-	}
-	return nil
 }
