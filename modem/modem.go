@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"modemgate/modem/line"
 )
 
 // State is where a modem is on its way to service.
@@ -148,6 +150,6 @@ type Options struct {
 
 	begun time.Time // of the rack; see together
 
-	// open opens a port; nil: a serial port. Tests give in-memory ones.
-	open func(node string, baud int) (port, error)
+	// Open opens a port, for one session alone; nil: a serial port. Tests give ports in memory.
+	Open func(node string, baud int) (line.Port, error)
 }

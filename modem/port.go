@@ -10,12 +10,7 @@ import (
 
 	"go.bug.st/serial"
 	"golang.org/x/sys/unix"
-
-	"modemgate/modem/line"
 )
-
-// port is what a session needs of an open port; see [line.Port].
-type port = line.Port
 
 // errBusy means that another program, or this one, holds a port.
 var errBusy = errors.New("port is busy")

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"modemgate/modem/line"
 )
 
 // Rack serves all modems that discovery finds. Its methods may be called from any
@@ -66,8 +68,8 @@ func (o Options) withDefaults() (Options, error) {
 	o.Health = cmp.Or(o.Health, 8*time.Second)
 	o.begun = time.Now()
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	if o.open == nil {
-		o.open = func(node string, baud int) (port, error) { return openTTY(node, baud, o.Proc) }
+	if o.Open == nil {
+		o.Open = func(node string, baud int) (line.Port, error) { return openTTY(node, baud, o.Proc) }
 	}
 	return o, nil
 }

@@ -91,6 +91,9 @@ func (s *session) step(ctx context.Context) error {
 		return s.advance(ctx)
 	case s.stage == receiving && len(s.announced) > 0:
 		return s.readAnnounced(ctx)
+	case s.stage == receiving && len(s.found) > 0 && !now.Before(s.foundDue):
+		s.handFound()
+		return nil
 	case s.stage == receiving && len(s.doomed) > 0:
 		return s.deleteOne(ctx)
 	case s.stage == receiving && len(s.toSweep) > 0:
@@ -121,7 +124,7 @@ func (s *session) wait(ctx context.Context) error {
 	next := time.Now().Add(time.Minute)
 	for _, at := range []time.Time{
 		s.when(s.stage < receiving, s.due), s.when(s.stage == receiving, s.sweepAt), s.when(s.stage >= cardReady, s.lookAt),
-		s.when(s.stage >= cardReady, s.healthAt), s.when(s.stage >= cardReady && s.status.Number == "" && s.asked < maxAsked, s.askAt), s.callAt,
+		s.when(s.stage >= cardReady, s.healthAt), s.when(s.stage == receiving && len(s.found) > 0, s.foundDue), s.when(s.stage >= cardReady && s.status.Number == "" && s.asked < maxAsked, s.askAt), s.callAt,
 	} {
 		if !at.IsZero() && at.Before(next) {
 			next = at
@@ -183,7 +186,7 @@ func (s *session) takeInbox() {
 	if raised&flagRestart != 0 && s.stage > opened {
 		s.log.Info("the modem has restarted")
 		s.stage, s.due, s.retries = opened, now, 0
-		s.mem1, s.held, s.doomed = "", nil, nil // its storages are those of its start again
+		s.mem1, s.held, s.doomed, s.found = "", nil, nil, nil // its storages are those of its start again
 	}
 }
 

@@ -175,7 +175,7 @@ func (s *session) open() error {
 	w := ways[s.attempt%len(ways)]
 	s.status.Port = w.node
 	s.set(Opening, OtherReason, "opening")
-	p, err := s.o.open(w.node, w.baud)
+	p, err := s.o.Open(w.node, w.baud)
 	if err != nil {
 		s.attempt++
 		return err

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,9 @@ type storing struct {
 	doomed    []place         // of held: on disk, may go
 	direct    []line.URC      // came with their PDU
 
+	found    []found   // by a sweep in the middle of a session; their announcements may be on their way
+	foundDue time.Time // when those that were not announced are handed over
+
 	toSweep   []string // rest of the sweep under way
 	sweepAt   time.Time
 	gap       bool // the sweep could not read all there is
@@ -46,6 +50,29 @@ type held struct {
 	pdu    string
 	ticket uint64
 	kept   bool
+}
+
+// found is a message that a sweep has listed.
+type found struct {
+	place
+	m  answer.Message
+	at time.Time
+}
+
+// late is how long an announcement may come after the listing that has the message: a
+// modem says it when the answer to the listing is through.
+const late = 100 * time.Millisecond
+
+// handFound hands over what a sweep has found and nothing has announced meanwhile.
+func (s *session) handFound() {
+	list := s.found
+	s.found = nil
+	for _, f := range list {
+		if s.held[f.place] == nil { // else it was announced, and read by that
+			s.hand(f.place, f.m, Sweep, f.at)
+		}
+	}
+	s.sweepEnds()
 }
 
 // announce takes the word of a modem that a place holds a new message. One that was
@@ -244,7 +271,7 @@ func (s *session) prove(ctx context.Context) error {
 // announcement was lost, in a short hang most likely. A busy modem is not asked how it
 // is; each deletion asks how full its storage is.
 func (s *session) lookForMissed() {
-	if s.status.StorageUsed > len(s.held)+len(s.announced)+s.drafts && len(s.toSweep) == 0 {
+	if s.status.StorageUsed > len(s.held)+len(s.announced)+len(s.found)+s.drafts && len(s.toSweep) == 0 {
 		s.sweepAll()
 	}
 }
@@ -269,7 +296,7 @@ func (s *session) moved(mem [3]answer.Storage) bool {
 // itself. They are found again by a sweep, and known then.
 func (s *session) distrust() {
 	s.log.Warn("the modem has changed its storage by itself")
-	s.held, s.doomed = nil, nil
+	s.held, s.doomed, s.found = nil, nil, nil
 	s.mem1, s.unproven = "", false
 	s.stage, s.due = cardReady, time.Now()
 }
@@ -307,16 +334,22 @@ func (s *session) sweepOne(ctx context.Context) error {
 	if s.listed > 0 {
 		s.status.Swept, s.first = true, false
 	}
+	s.sweepEnds()
+	if s.gap || s.listed == 0 {
+		s.sweepAt = time.Now().Add(gapSweep)
+	}
+	return nil
+}
+
+// sweepEnds tells those who wait for a sweep, once all that it found is handed over.
+func (s *session) sweepEnds() {
 	switch {
+	case len(s.toSweep) > 0, len(s.found) > 0:
 	case s.gap, s.listed < len(s.storages):
 		s.endChecks(errGap)
 	case s.listed > 0:
 		s.endChecks(nil)
 	}
-	if s.gap || s.listed == 0 {
-		s.sweepAt = time.Now().Add(gapSweep)
-	}
-	return nil
 }
 
 // listStorage lists all messages of a storage, whatever their state (TS 27.005 clause
@@ -340,9 +373,9 @@ func (s *session) listStorage(ctx context.Context, name string) error {
 		return err
 	}
 	calm := s.conn.Noise() == noise
-	found := Sweep
+	how := Sweep
 	if s.first {
-		found = SweepAtConnect
+		how = SweepAtConnect
 	}
 	at, drafts := time.Now(), 0
 	for _, m := range answer.CMGL(lines) {
@@ -367,15 +400,18 @@ func (s *session) listStorage(ctx context.Context, name string) error {
 			continue
 		}
 		// One that was announced meanwhile is that: it has its time.
-		how, when := found, at
-		for i, a := range s.announced {
-			if a.place == p {
-				how, when = Announced, a.at
-				s.announced = append(s.announced[:i], s.announced[i+1:]...)
-				break
-			}
+		if i := slices.IndexFunc(s.announced, func(a announcement) bool { return a.place == p }); i >= 0 {
+			when := s.announced[i].at
+			s.announced = slices.Delete(s.announced, i, i+1)
+			s.hand(p, m, Announced, when)
+			continue
 		}
-		s.hand(p, m, how, when)
+		if how == Sweep && name != "" {
+			s.found = append(s.found, found{p, m, at})
+			s.foundDue = at.Add(late)
+			continue
+		}
+		s.hand(p, m, how, at)
 	}
 	if n := len(s.storages); n == 0 || name == s.storages[n-1] {
 		s.drafts = drafts

@@ -22,7 +22,7 @@ type Modem struct {
 	rand   *rand.Rand
 	closed bool
 	name   string // of the port, kept while it is unplugged
-	port   *port  // nil while unplugged
+	port   port   // nil while unplugged
 	imei   string
 
 	timer  *time.Timer // the earliest alarm; its callback is counted in rack.wg
@@ -218,12 +218,9 @@ func (m *Modem) plug(name string, powerUp bool) error {
 	if m.port != nil {
 		return errors.New("simulator: the modem is plugged in already")
 	}
-	p, err := openPort()
+	p, err := m.rack.newPort(name)
 	if err != nil {
 		return err
-	}
-	if err := errors.Join(m.rack.releases.watch(p), m.rack.link(name, p.node)); err != nil {
-		return errors.Join(err, p.close())
 	}
 	m.name, m.port = name, p
 	m.wire = wire{}

@@ -10,21 +10,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// port is one pty. The simulator keeps the client's side open too: the master
+// port is what a modem needs of its port.
+type port interface {
+	read(b []byte) (int, error)
+	// write gives the client as much as the port takes now; it never waits.
+	write(b []byte) (int, error)
+	// stopClient makes the client's writes block, as a modem does that drops CTS.
+	stopClient(stop bool) error
+	// rate is the Bxxx constant the client has set; 0: the port has none.
+	rate() (uint32, error)
+	// close hangs up on the client.
+	close() error
+}
+
+// ptyPort is one pty. The simulator keeps the client's side open too: the master
 // then reads no EIO while nobody has the port open, and flow control and rate
 // can be set and read as the driver of a UART would.
-type port struct {
+type ptyPort struct {
 	master *os.File
 	slave  *os.File
 	node   string // "/dev/pts/7"
 }
 
-func openPort() (*port, error) {
+func openPTY() (*ptyPort, error) {
 	master, slave, err := pty.Open()
 	if err != nil {
 		return nil, fmt.Errorf("simulator: opening a pty: %w", err)
 	}
-	p := &port{master: master, slave: slave, node: slave.Name()}
+	p := &ptyPort{master: master, slave: slave, node: slave.Name()}
 	// pty.Open leaves the master blocking: reads would then outlive Close.
 	err = withFD(master, func(fd int) error { return unix.SetNonblock(fd, true) })
 	if err == nil {
@@ -51,7 +64,7 @@ func withFD(f *os.File, act func(fd int) error) error {
 
 // setRaw does what cfmakeraw does, so that a client which sets nothing sees the
 // modem's bytes and no echo of the tty.
-func (p *port) setRaw() error {
+func (p *ptyPort) setRaw() error {
 	return withFD(p.slave, func(fd int) error {
 		t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 		if err != nil {
@@ -66,8 +79,9 @@ func (p *port) setRaw() error {
 	})
 }
 
-// stopClient makes the client's writes block, as a modem does that drops CTS.
-func (p *port) stopClient(stop bool) error {
+func (p *ptyPort) read(b []byte) (int, error) { return p.master.Read(b) }
+
+func (p *ptyPort) stopClient(stop bool) error {
 	action := unix.TCOON
 	if stop {
 		action = unix.TCOOFF
@@ -75,8 +89,7 @@ func (p *port) stopClient(stop bool) error {
 	return withFD(p.slave, func(fd int) error { return unix.IoctlSetInt(fd, unix.TCXONC, action) })
 }
 
-// rate is the Bxxx constant the client has set.
-func (p *port) rate() (uint32, error) {
+func (p *ptyPort) rate() (uint32, error) {
 	var rate uint32
 	err := withFD(p.slave, func(fd int) error {
 		t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
@@ -88,8 +101,7 @@ func (p *port) rate() (uint32, error) {
 	return rate, err
 }
 
-// write gives the client as much as the pty takes now; it never waits.
-func (p *port) write(b []byte) (int, error) {
+func (p *ptyPort) write(b []byte) (int, error) {
 	conn, err := p.master.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -109,7 +121,6 @@ func (p *port) write(b []byte) (int, error) {
 	return max(n, 0), err
 }
 
-// close hangs up on the client.
-func (p *port) close() error {
+func (p *ptyPort) close() error {
 	return errors.Join(p.master.Close(), p.slave.Close())
 }

@@ -26,6 +26,9 @@ type Options struct {
 	RingInterval time.Duration // from one RING to the next; 0: 5 s
 	Seed         uint64        // of all that is random
 
+	// Memory makes ports without ptys: they appear as empty files, and are opened by Open.
+	Memory bool
+
 	// USB names the ports ttyUSB<n>, as a kernel would number the ttys of that
 	// many USB modems; otherwise they are slot01, slot02 and so on. See WriteSysfs.
 	USB bool
@@ -84,8 +87,10 @@ func New(o Options) (*Rack, error) {
 		r.modems = append(r.modems, newModem(r, i))
 	}
 	var err error
-	if r.releases, err = newReleases(); err != nil {
-		return nil, err
+	if !o.Memory {
+		if r.releases, err = newReleases(); err != nil {
+			return nil, err
+		}
 	}
 	names := r.portNames()
 	for i, m := range r.modems {
@@ -103,7 +108,10 @@ func (r *Rack) Close() error {
 		errs = append(errs, m.close())
 	}
 	r.wg.Wait()
-	return errors.Join(append(errs, r.releases.close())...)
+	if r.releases != nil {
+		errs = append(errs, r.releases.close())
+	}
+	return errors.Join(errs...)
 }
 
 // Len is the number of modems.
@@ -128,6 +136,21 @@ func (r *Rack) portNames() []string {
 		tty += m.prof.USB.TTYs
 	}
 	return names
+}
+
+// newPort makes a port that appears as Dir/name.
+func (r *Rack) newPort(name string) (port, error) {
+	if r.opts.Memory {
+		return newMemoryPort(), os.WriteFile(filepath.Join(r.opts.Dir, name), nil, 0o600)
+	}
+	p, err := openPTY()
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(r.releases.watch(p), r.link(name, p.node)); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
 }
 
 // link points Dir/name at a pty. A link that an earlier rack left is replaced.

@@ -19,7 +19,7 @@ type releases struct {
 	done sync.WaitGroup
 
 	mu    sync.Mutex
-	ports map[int32]*port // by watch
+	ports map[int32]*ptyPort // by watch
 }
 
 func newReleases() (*releases, error) {
@@ -27,12 +27,12 @@ func newReleases() (*releases, error) {
 	if err != nil {
 		return nil, fmt.Errorf("simulator: watching ports: %w", err)
 	}
-	r := &releases{file: os.NewFile(uintptr(fd), "inotify"), ports: map[int32]*port{}}
+	r := &releases{file: os.NewFile(uintptr(fd), "inotify"), ports: map[int32]*ptyPort{}}
 	r.done.Go(r.run)
 	return r, nil
 }
 
-func (r *releases) watch(p *port) error {
+func (r *releases) watch(p *ptyPort) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var watch int

@@ -29,10 +29,10 @@ type wire struct {
 }
 
 // read takes what the client writes until the port goes.
-func (m *Modem) read(p *port) {
+func (m *Modem) read(p port) {
 	buf := make([]byte, 1024)
 	for {
-		n, err := p.master.Read(buf)
+		n, err := p.read(buf)
 		if n > 0 {
 			m.do(func(now time.Time) {
 				if m.port == p {

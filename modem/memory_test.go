@@ -1,0 +1,65 @@
+package modem_test
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"modemgate/modem"
+	"modemgate/modem/line"
+	"modemgate/modem/simulator"
+)
+
+// TestSweepKeepsAnnouncements lets messages come while storages are listed, on each
+// family, in virtual time: what was announced is told as that, whichever way it was read.
+func TestSweepKeepsAnnouncements(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		rack, err := simulator.New(simulator.Options{
+			Dir: dir, Memory: true, Modems: len(simulator.Profiles()), Profiles: simulator.Profiles(), LatencyMin: 100 * time.Millisecond, LatencyMax: 400 * time.Millisecond, Seed: 1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &owner{}
+		r, err := modem.New(modem.Options{
+			Ports: []string{filepath.Join(dir, "*")}, Rescan: time.Minute, Sweep: time.Second, Sink: o,
+			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = r.Run(ctx) }()
+		time.Sleep(time.Minute)
+		const each = 40
+		for n := range each {
+			for i := range rack.Len() {
+				rack.Modem(i).Deliver(simulator.SMS{From: "A", Text: "while listing", Ref: n})
+			}
+			time.Sleep(1700 * time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		got := o.messages()
+		if len(got) != each*rack.Len() {
+			t.Errorf("%d messages, not %d", len(got), each*rack.Len())
+		}
+		for _, m := range got {
+			if m.Found != modem.Announced {
+				t.Errorf("a message of %s was told as found by a sweep", m.Slot)
+			}
+		}
+		if _, err := rack.Open(rack.Modem(0).Port()); err == nil {
+			t.Error("a port was opened twice")
+		}
+		cancel()
+		<-done
+		if err := rack.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
