@@ -15,7 +15,7 @@ type Order struct {
 	ID   string // that the provider gives it
 	To   string
 	Text string
-	At   time.Time // its request was complete
+	At   time.Time // its request came
 }
 
 // Deed is what a provider does with an order. The zero Deed sends it as it is, at once,
@@ -95,13 +95,14 @@ func (p *Provider) Orders() []Order {
 }
 
 func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
+	at := time.Now()
 	var body struct{ To, Text string }
 	if json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&body) != nil || r.Method != http.MethodPost {
 		http.Error(w, "no order", http.StatusBadRequest)
 		return
 	}
 	p.mu.Lock()
-	o := Order{ID: fmt.Sprintf("prv-%d", len(p.orders)+1), To: body.To, Text: body.Text, At: time.Now()}
+	o := Order{ID: fmt.Sprintf("prv-%d", len(p.orders)+1), To: body.To, Text: body.Text, At: at}
 	p.orders = append(p.orders, o)
 	p.mu.Unlock()
 	d := p.o.Behave(o)

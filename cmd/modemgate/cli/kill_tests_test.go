@@ -9,13 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
-	"sync"
 	"testing"
 	"time"
 
 	"modemgate/admin"
 	modems "modemgate/modem/simulator"
 	"modemgate/pool"
+	"modemgate/protocol"
 	"modemgate/protocol/simulator"
 )
 
@@ -29,16 +29,11 @@ func TestKillsWithTests(t *testing.T) {
 	}
 	k := newKilling(t)
 	p := &planted{deeds: map[string]pool.Verdict{}}
-	sent := map[string]time.Time{} // by token: when the order was complete
-	var mu sync.Mutex
-	ids := map[string]uint64{} // by token: the message, as the rack knows it
+	sent := map[string]bool{} // by token
 	provider, err := simulator.NewProvider(simulator.ProviderOptions{From: "SHOP", Behave: p.behave, Deliver: func(to, from, text string) {
 		for i := range k.rack.Len() {
 			if numberOf(k.rack, i) == to {
-				id := k.rack.Modem(i).Deliver(modems.SMS{From: from, Text: text})[0]
-				mu.Lock()
-				ids[codeForm.FindString(text)] = id
-				mu.Unlock()
+				k.rack.Modem(i).Deliver(modems.SMS{From: from, Text: text})
 			}
 		}
 	}})
@@ -84,15 +79,14 @@ expect = { from = ["SHOP"] }
 	}
 	k.start()
 	defer k.end()
-	rows := k.settled(newClient(filepath.Join(filepath.Dir(k.config), "data", "control.sock")))
-	mu.Lock()
-	defer mu.Unlock()
+	ask := newClient(filepath.Join(filepath.Dir(k.config), "data", "control.sock"))
+	rows := k.settled(ask)
 	for _, o := range provider.Orders() {
 		token := codeForm.FindString(o.Text)
-		if !sent[token].IsZero() {
+		if sent[token] {
 			t.Errorf("the provider was asked twice for one item")
 		}
-		sent[token] = o.At
+		sent[token] = true
 	}
 	told := k.finished()
 	counts := map[string]int{}
@@ -110,7 +104,7 @@ expect = { from = ["SHOP"] }
 			}
 		}
 	}
-	t.Logf("%d tests, %d kills, %v; latency off by %s", len(rows), len(k.kills), counts, k.latencies(rows, sent, ids))
+	t.Logf("%d tests, %d kills, %v; latency off by %s", len(rows), len(k.kills), counts, k.latencies(ask))
 }
 
 // settled pauses the monitor and waits until no test is open and every event has come.
@@ -181,27 +175,56 @@ func (k *killing) finished() map[string]int {
 	return out
 }
 
-// latencies holds what was reported against the rack's log: from the order to the
-// announcement.
-func (k *killing) latencies(rows []admin.TestRow, sent map[string]time.Time, ids map[string]uint64) string {
-	var off []float64
-	announced := map[uint64]time.Time{}
-	for _, e := range k.rack.Events() {
-		if e.Kind == modems.Announced && announced[e.MessageID].IsZero() {
-			announced[e.MessageID] = e.At
+// ready waits until every modem is.
+func (k *killing) ready(ask *client) {
+	k.t.Helper()
+	limit := time.NewTimer(time.Minute)
+	defer limit.Stop()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		rows, err := pages[admin.ModemRow](k.t.Context(), ask, "/api/v1/modems?state=ready", 0)
+		if err == nil && len(rows) == k.rack.Len() {
+			return
+		}
+		select {
+		case <-limit.C:
+			k.t.Fatalf("%d of %d modems are ready, %v", len(rows), k.rack.Len(), err)
+		case <-tick.C:
 		}
 	}
-	for _, row := range rows {
-		for _, i := range row.Items {
-			token := or(i.Token)
-			if at := announced[ids[token]]; i.Latency != nil && !sent[token].IsZero() && !at.IsZero() {
-				truth := at.Sub(sent[token]).Seconds()
-				off = append(off, 1000*(max(*i.Latency, truth)-min(*i.Latency, truth)))
+}
+
+// latencies tests each number some times, sent by hand, and holds the latencies that are
+// reported against the rack's log: from the time that was said to the announcement.
+func (k *killing) latencies(ask *client) string {
+	k.t.Helper()
+	k.ready(ask)
+	var off []float64
+	for n := range 480 {
+		modem := n % k.rack.Len()
+		at := time.Now().Truncate(time.Millisecond)
+		sent, text, deadline := protocol.Time(at), "by hand {token}", 20.0
+		var row admin.TestRow
+		if err := ask.call(k.t.Context(), http.MethodPost, "/api/v1/tests", protocol.TestRequest{
+			Select: &protocol.TestSelect{Numbers: &[]string{numberOf(k.rack, modem)}}, Text: &text, SentAt: &sent, Deadline: &deadline,
+		}, &row); err != nil {
+			k.t.Fatal(err)
+		}
+		id := k.rack.Modem(modem).Deliver(modems.SMS{From: "SHOP", Text: *row.Items[0].Text})[0]
+		if err := ask.call(k.t.Context(), http.MethodGet, "/api/v1/tests/"+row.ID+"?wait_s=50", nil, &row); err != nil {
+			k.t.Fatal(err)
+		}
+		for _, e := range k.rack.Events() {
+			if e.MessageID == id && e.Kind == modems.Announced && row.Items[0].Latency != nil {
+				truth := e.At.Sub(at).Seconds()
+				off = append(off, 1000*max(*row.Items[0].Latency-truth, truth-*row.Items[0].Latency))
 			}
 		}
 	}
-	if len(off) == 0 {
-		return "nothing: none was measured"
+	if len(off) < 400 {
+		k.t.Errorf("only %d latencies were reported", len(off))
+		return ""
 	}
 	sort.Float64s(off)
 	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms of %d", off[len(off)/2], off[len(off)*99/100], len(off))
