@@ -3,6 +3,7 @@ package modem_test
 import (
 	"context"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,6 +57,76 @@ func TestSweepKeepsAnnouncements(t *testing.T) {
 		if _, err := rack.Open(rack.Modem(0).Port()); err == nil {
 			t.Error("a port was opened twice")
 		}
+		cancel()
+		<-done
+		if err := rack.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestIMEIChanges does not serve a modem that says another IMEI while its port stays, and
+// takes another one that was plugged in.
+func TestIMEIChanges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		rack, err := simulator.New(simulator.Options{Dir: dir, Memory: true, Profiles: []simulator.Profile{simulator.EC25()}, LatencyMin: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		var last modem.Status
+		o := &owner{}
+		r, err := modem.New(modem.Options{
+			Ports: []string{filepath.Join(dir, "*")}, Rescan: 2 * time.Second, Sink: o,
+			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
+			Changed: func(s modem.Status, gone bool) {
+				mu.Lock()
+				defer mu.Unlock()
+				last = s
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = r.Run(ctx) }()
+		is := func(what string, state modem.State, reason modem.Reason) {
+			t.Helper()
+			time.Sleep(2 * time.Minute)
+			mu.Lock()
+			defer mu.Unlock()
+			if last.State != state || last.Reason != reason {
+				t.Errorf("%s: %s, %s: %s", what, last.State, last.Reason, last.Detail)
+			}
+		}
+		m := rack.Modem(0)
+		imei := m.IMEI()
+		is("at first", modem.Ready, "")
+		m.SetIMEI("490154203237518")
+		m.Reboot()
+		is("another IMEI", modem.Failed, modem.IMEIChanged)
+		m.Deliver(simulator.SMS{From: "A", Text: "kept by the modem"})
+		time.Sleep(time.Minute)
+		if n := len(o.messages()); n != 0 {
+			t.Errorf("%d messages were read", n)
+		}
+		m.SetIMEI(imei)
+		is("the first one again", modem.Ready, "")
+		if n := len(o.messages()); n != 1 {
+			t.Errorf("%d messages were read", n)
+		}
+		m.SetIMEI("490154203237518")
+		if err := m.Unplug(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if err := m.Replug(""); err != nil {
+			t.Fatal(err)
+		}
+		is("another modem", modem.Ready, "")
 		cancel()
 		<-done
 		if err := rack.Close(); err != nil {

@@ -43,6 +43,7 @@ const (
 	NotRegistered Reason = "not_registered"
 	AccessDenied  Reason = "denied"
 	Duplicate     Reason = "duplicate"
+	IMEIChanged   Reason = "imei_changed"
 	OtherReason   Reason = "other"
 )
 

@@ -40,9 +40,10 @@ type session struct {
 	status    Status
 	published Status
 	conn      *line.Conn
-	attempt   int  // picks the way to try; stays while it works
-	heard     bool // the modem has answered since the port was opened
-	failures  int  // in a row
+	attempt   int    // picks the way to try; stays while it works
+	heard     bool   // the modem has answered since the port was opened
+	imei      string // that the modem said first since its port has come
+	failures  int    // in a row
 	readyAt   time.Time
 	ticket    uint64        // of the last reading
 	checks    []func(error) // wait for the sweep under way
@@ -78,6 +79,9 @@ func (s *session) run(ctx context.Context) {
 			s.metrics.recovered(s.status.Slot, "reopen")
 		}
 		s.readyAt = time.Time{}
+		if reasonOf(err) == PortGone { // another modem may come
+			s.imei = ""
+		}
 		s.endChecks(err)
 		s.set(Failed, reasonOf(err), err.Error())
 		timer := time.NewTimer(jitter(min(backoffMin<<min(s.failures, 16), backoffMax)))
@@ -90,6 +94,10 @@ func (s *session) run(ctx context.Context) {
 	}
 }
 
+// errIMEI means that a modem says another IMEI though its port has never gone: somebody
+// has changed it. It is not served until it says the first one again, or is plugged anew.
+var errIMEI = errors.New("the modem says another IMEI though it was never unplugged")
+
 // reasonOf is the closed code of what made a connection fail.
 func reasonOf(err error) Reason {
 	switch {
@@ -99,6 +107,8 @@ func reasonOf(err error) Reason {
 		return Duplicate
 	case errors.Is(err, errNotAModem):
 		return NotAModem
+	case errors.Is(err, errIMEI):
+		return IMEIChanged
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, unix.EIO), errors.Is(err, line.ErrPort):
 		return PortGone
 	case errors.Is(err, line.ErrMute), errors.Is(err, line.ErrTimeout):

@@ -81,7 +81,10 @@ func (s *session) identify(ctx context.Context) error {
 	s.status.Revision = firstOf(revision, ati.Revision)
 	s.status.IMEI = ati.IMEI
 	if n, err := answer.CGSN(imei); err == nil {
-		s.status.IMEI = n
+		if s.imei != "" && s.imei != n {
+			return errIMEI
+		}
+		s.imei, s.status.IMEI = n, n
 	}
 	return nil
 }

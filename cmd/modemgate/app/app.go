@@ -177,6 +177,7 @@ func (a *App) setup() error {
 	a.alarms.SetReceivers(c.Alarms)
 	a.pool.Subscribe(func(ev pool.Event, _ *pool.Message) {
 		if ev.Alarm != nil {
+			a.logAlarm(ev.Alarm)
 			a.alarms.Tell(ev.Alarm)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"modemgate/cmd/modemgate/config"
+	"modemgate/modem"
 	"modemgate/pool"
 )
 
@@ -47,6 +48,15 @@ func (a *App) watchBudgets(needs map[string]int) {
 		}
 		needs[m.Name] = m.Needs
 	}
+}
+
+// logAlarm tells the journal of an alarm.
+func (a *App) logAlarm(al *pool.Alarm) {
+	if al.Raised {
+		a.log.Warn("alarm raised", "alarm", al.Name, "subject", al.Subject, "detail", al.Detail)
+		return
+	}
+	a.log.Info("alarm cleared", "alarm", al.Name, "subject", al.Subject)
 }
 
 // conditions is everything that is wrong now.
@@ -110,6 +120,9 @@ func (a *App) modemConditions(now time.Time, add func(name pool.AlarmName, subje
 		case "ready", "no_number":
 			ready = true
 		case "failed":
+			if m.Reason == string(modem.IMEIChanged) {
+				add(pool.IMEIChanged, m.Slot, "modem %s: %s", m.Slot, m.Detail)
+			}
 			if now.Sub(m.Since) > failedFor {
 				add(pool.ModemFailed, m.Slot, "modem %s: %s", m.Slot, m.Detail)
 			}
