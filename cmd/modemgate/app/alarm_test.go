@@ -42,26 +42,8 @@ func (h *hook) at(key string) time.Time {
 	return h.got[key]
 }
 
-// journal collects what is logged.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) has(text string) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Contains(j.text.String(), text)
-}
-
-// TestAlarms brings conditions about and ends them: metric, log and receiver tell of each
-// them, and they are cleared after the recovery. How soon stands in virtual time with the
+// TestAlarms brings conditions about and ends them: metric, log and receiver tell of
+// each, and they are cleared after the recovery. How soon stands in virtual time with the
 // rules, in the pool; here the log says how long it was.
 func TestAlarms(t *testing.T) {
 	t.Parallel()
@@ -70,13 +52,13 @@ func TestAlarms(t *testing.T) {
 	defer server.Close()
 	g := newGateway(t, 2, fmt.Sprintf("[[alarm]]\nurl = %q\n", server.URL))
 	g.stop()
-	j := &journal{}
+	logged := &output{}
 	path := filepath.Join(g.dir, "modemgate.toml")
 	c, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.app, err = New(Options{Config: c, Version: "test", Sync: func() bool { return true }, Logger: slog.New(slog.NewTextHandler(j, nil))}); err != nil {
+	if g.app, err = New(Options{Config: c, Version: "test", Sync: func() bool { return true }, Logger: slog.New(slog.NewTextHandler(logged, nil))}); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.app.Start(); err != nil {
@@ -125,7 +107,7 @@ func TestAlarms(t *testing.T) {
 		if !strings.Contains(string(g.admin("/metrics")), `modemgate_alarm{alarm="`+a+`"} 1`) {
 			t.Errorf("no metric of %s", a)
 		}
-		if !j.has(a) {
+		if !strings.Contains(logged.String(), a) {
 			t.Errorf("the log does not tell of %s", a)
 		}
 	}

@@ -23,14 +23,21 @@ import (
 	"modemgate/protocol/simulator"
 )
 
-// runConfig makes the test binary the gateway itself, with the configuration that it names.
-const runConfig = "MODEMGATE_TEST_RUN"
+// isProgram, when it is set, makes the test binary the program itself.
+const isProgram = "MODEMGATE_TEST_IS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(runConfig); path != "" {
-		os.Exit(Main([]string{"run", "-config", path}, os.Stdin, os.Stdout, os.Stderr))
+	if os.Getenv(isProgram) != "" {
+		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
+}
+
+// program is the program as a process of its own.
+func program(args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), isProgram+"=1")
+	return cmd
 }
 
 // killing is a gateway that is killed again and again while messages arrive.
@@ -118,8 +125,7 @@ func newKilling(t *testing.T) *killing {
 }
 
 func (k *killing) start() {
-	k.child = exec.Command(os.Args[0])
-	k.child.Env = append(os.Environ(), runConfig+"="+k.config)
+	k.child = program("run", "-config", k.config)
 	k.child.Stderr = &k.log
 	if err := k.child.Start(); err != nil {
 		k.t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 	"modemgate/pool"
 )
 
-// desk is an operator's place: a gateway on a simulated rack, without destinations, and
-// its commands.
+// desk is an operator's place: a gateway on a simulated rack, whose configuration has
+// what a test adds, and its commands.
 type desk struct {
 	t      *testing.T
 	dir    string
@@ -28,7 +28,7 @@ type desk struct {
 	app    *app.App
 }
 
-func newDesk(t *testing.T, n int) *desk {
+func newDesk(t *testing.T, n int, more string) *desk {
 	t.Helper()
 	d := &desk{t: t, dir: t.TempDir()}
 	ports := filepath.Join(d.dir, "rack")
@@ -40,7 +40,7 @@ func newDesk(t *testing.T, n int) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closing(t, d.rack) })
-	d.config = d.write("modemgate.toml", "")
+	d.config = d.write("modemgate.toml", more)
 	c, err := config.Load(d.config)
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func (d *desk) run(want int, args ...string) string {
 // yet, and forgets them.
 func TestRegister(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, 2)
+	d := newDesk(t, 2, "")
 	out := d.run(0, "sims", "export")
 	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	if err != nil || len(rows) != 3 || rows[0][0] != "iccid" {
@@ -155,7 +155,7 @@ func TestRegister(t *testing.T) {
 // and holds the audit log to be whole.
 func TestTexts(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, 1)
+	d := newDesk(t, 1, "")
 	m := d.rack.Modem(0)
 	m.Deliver(modems.SMS{From: "+4930111111", Text: "secret one"})
 	m.Deliver(modems.SMS{From: "+4930222222", Text: "secret, \"two\"\nlines"})
@@ -221,7 +221,7 @@ func TestTexts(t *testing.T) {
 // TestRoutesOnTrial asks a file that the daemon does not have about messages that it has.
 func TestRoutesOnTrial(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, 1)
+	d := newDesk(t, 1, "")
 	m := d.rack.Modem(0)
 	m.Deliver(modems.SMS{From: "+4930111111", Text: "ALARM zone 3"})
 	m.Deliver(modems.SMS{From: "BANK", Text: "your code"})
