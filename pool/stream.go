@@ -9,7 +9,8 @@ type Subscription struct {
 }
 
 // Subscribe calls fn for every event from now on, by the committing goroutine: it must
-// not block. The message is the event's, nil when it has none. Close ends it.
+// not block, nor take a lock under which somebody calls what waits for a commit (Test, Tests,
+// Barrier). The message is the event's, nil when it has none. Close ends it.
 func (p *Pool) Subscribe(fn func(Event, *Message)) *Subscription {
 	s := &Subscription{p, fn}
 	p.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	modems "modemgate/modem/simulator"
@@ -29,10 +30,11 @@ type traffic struct {
 	sub  *pool.Subscription
 	http *http.Client
 
+	received atomic.Int64 // committed by the gateway
+
 	mu       sync.Mutex
 	messages map[string]*sent // by the word that they begin with
 	next     int
-	received int // committed by the gateway
 	codes    int // that the application reserved a number for, and got
 	wrong    int
 	broken   bool // interrupted: what was not sent whole is nobody's loss
@@ -42,9 +44,7 @@ func newTraffic(s *stage) *traffic {
 	t := &traffic{s: s, messages: map[string]*sent{}, http: &http.Client{Timeout: 20 * time.Second}}
 	t.sub = s.app.Pool().Subscribe(func(ev pool.Event, m *pool.Message) {
 		if ev.Type == pool.SMSReceived && m.Test == 0 { // those of tests go to no destination
-			t.mu.Lock()
-			t.received++
-			t.mu.Unlock()
+			t.received.Add(1)
 		}
 	})
 	return t
@@ -262,10 +262,10 @@ func (t *traffic) sum() summary {
 			}
 		}
 	}
+	right, verdicts := t.s.planted.judge(t.s.app.Pool())
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := summary{received: t.received, codes: t.codes, wrong: t.wrong}
-	s.right, s.verdicts = t.s.planted.judge(t.s.app.Pool())
+	s := summary{received: int(t.received.Load()), codes: t.codes, wrong: t.wrong, right: right, verdicts: verdicts}
 	ids, words := map[string]bool{}, map[string]int{}
 	var took []time.Duration
 	for _, d := range got {
