@@ -2,6 +2,7 @@ package modem_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -56,6 +57,138 @@ func TestSweepKeepsAnnouncements(t *testing.T) {
 		}
 		if _, err := rack.Open(rack.Modem(0).Port()); err == nil {
 			t.Error("a port was opened twice")
+		}
+		cancel()
+		<-done
+		if err := rack.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestReusedPlaces lets messages come one upon the other while storages are listed without
+// a pause, so that a place which was just emptied has the next one at once: each is read
+// before its place is emptied again.
+func TestReusedPlaces(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	synctest.Test(t, func(t *testing.T) {
+		profiles := simulator.Profiles()
+		rack, err := simulator.New(simulator.Options{
+			Dir: dir, Memory: true, Modems: len(profiles), Profiles: profiles, LatencyMin: 5 * time.Millisecond, LatencyMax: 30 * time.Millisecond, Seed: seed,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &owner{}
+		r, err := modem.New(modem.Options{
+			Ports: []string{filepath.Join(dir, "*")}, Rescan: time.Minute, Sweep: 300 * time.Millisecond, Sink: o,
+			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = r.Run(ctx) }()
+		time.Sleep(time.Minute)
+		const each = 400
+		var feeds sync.WaitGroup
+		for i := range rack.Len() {
+			rng := rand.New(rand.NewPCG(seed, uint64(i)))
+			feeds.Go(func() {
+				for n := range each {
+					rack.Modem(i).Deliver(simulator.SMS{From: "A", Text: "one upon the other", Ref: n})
+					time.Sleep(time.Duration(20+rng.IntN(400)) * time.Millisecond)
+				}
+			})
+		}
+		feeds.Wait()
+		time.Sleep(time.Minute)
+		read := map[uint64]bool{}
+		for _, e := range rack.Events() {
+			switch e.Kind {
+			case simulator.Read:
+				read[e.MessageID] = true
+			case simulator.Deleted:
+				if !read[e.MessageID] {
+					t.Errorf("modem %d: message %d was deleted unread", e.Modem, e.MessageID)
+				}
+			}
+		}
+		if len(read) != each*rack.Len() {
+			t.Errorf("%d messages were read, not %d", len(read), each*rack.Len())
+		}
+		cancel()
+		<-done
+		if err := rack.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestSilentRestart reboots modems at any moment, while a command is under way too. One
+// whose restart went unnoticed keeps a message to itself at most once: then it announces again.
+func TestSilentRestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	synctest.Test(t, func(t *testing.T) {
+		profiles := simulator.Profiles()
+		rack, err := simulator.New(simulator.Options{
+			Dir: dir, Memory: true, Modems: len(profiles), Profiles: profiles, LatencyMin: 5 * time.Millisecond, LatencyMax: 300 * time.Millisecond, Seed: seed,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &owner{}
+		r, err := modem.New(modem.Options{
+			Ports: []string{filepath.Join(dir, "*")}, Rescan: time.Minute, Sink: o,
+			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = r.Run(ctx) }()
+		rng := rand.New(rand.NewPCG(seed, 0))
+		var proofs []uint64
+		for n := range 15 {
+			time.Sleep(time.Minute + time.Duration(rng.IntN(16000))*time.Millisecond)
+			for i := range rack.Len() {
+				m := rack.Modem(i)
+				m.Deliver(simulator.SMS{From: "A", Text: "keeps it busy", Ref: 3 * n})
+				time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond)
+				m.Reboot()
+			}
+			for k := range 2 {
+				time.Sleep(70 * time.Second)
+				for i := range rack.Len() {
+					ids := rack.Modem(i).Deliver(simulator.SMS{From: "A", Text: "after it", Ref: 3*n + 1 + k})
+					if k == 1 {
+						proofs = append(proofs, ids...)
+					}
+				}
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		announced := map[uint64]bool{}
+		for _, e := range rack.Events() {
+			if e.Kind == simulator.Announced {
+				announced[e.MessageID] = true
+			}
+		}
+		for _, id := range proofs {
+			if !announced[id] {
+				t.Errorf("message %d was not announced", id)
+			}
+		}
+		if got := len(o.messages()); got < 3*15*rack.Len() {
+			t.Errorf("%d messages, not %d", got, 3*15*rack.Len())
 		}
 		cancel()
 		<-done

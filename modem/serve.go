@@ -184,10 +184,15 @@ func (s *session) takeInbox() {
 		s.chores = append(s.chores, s.checkCard)
 	}
 	if raised&flagRestart != 0 && s.stage > opened {
-		s.log.Info("the modem has restarted")
-		s.stage, s.due, s.retries = opened, now, 0
-		s.mem1, s.held, s.doomed, s.found = "", nil, nil, nil // its storages are those of its start again
+		s.restarted()
 	}
+}
+
+// restarted sets up anew a modem that has started anew.
+func (s *session) restarted() {
+	s.log.Info("the modem has restarted")
+	s.stage, s.due, s.retries = opened, time.Now(), 0
+	s.mem1, s.held, s.doomed, s.found = "", nil, nil, nil // its storages are those of its start again
 }
 
 // advance takes the next step towards receiving.

@@ -248,6 +248,7 @@ func (s *session) resync(ctx context.Context) error {
 	}
 	s.status.HeardAt = time.Now()
 	s.sweepAll()
+	s.doubtAnnouncing()
 	return nil
 }
 

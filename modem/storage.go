@@ -40,6 +40,7 @@ type storing struct {
 	listed    int  // storages that the sweep could list
 	drafts    int  // in the storage that receives: drafts and copies of what was sent, which stay
 	cardChore bool
+	doubted   bool // checkAnnouncing is among the chores
 	busy      int
 
 	operatorTries int
@@ -67,10 +68,11 @@ const late = 100 * time.Millisecond
 func (s *session) handFound() {
 	list := s.found
 	s.found = nil
+	if len(list) > 0 {
+		s.doubtAnnouncing()
+	}
 	for _, f := range list {
-		if s.held[f.place] == nil { // else it was announced, and read by that
-			s.hand(f.place, f.m, Sweep, f.at)
-		}
+		s.hand(f.place, f.m, Sweep, f.at)
 	}
 	s.sweepEnds()
 }
@@ -80,6 +82,15 @@ func (s *session) handFound() {
 // when it has been emptied.
 func (s *session) announce(a announcement) {
 	if s.held[a.place] != nil {
+		return
+	}
+	// One that a sweep has found is meant, too: it is not read again, for a second reading
+	// would bring a second deletion, and the place may be another message's by then.
+	if i := slices.IndexFunc(s.found, func(f found) bool { return f.place == a.place }); i >= 0 {
+		m := s.found[i].m
+		s.found = slices.Delete(s.found, i, i+1)
+		s.hand(a.place, m, Announced, a.at)
+		s.sweepEnds()
 		return
 	}
 	for i := range s.announced {
@@ -273,7 +284,30 @@ func (s *session) prove(ctx context.Context) error {
 func (s *session) lookForMissed() {
 	if s.status.StorageUsed > len(s.held)+len(s.announced)+len(s.found)+s.drafts && len(s.toSweep) == 0 {
 		s.sweepAll()
+		s.doubtAnnouncing()
 	}
+}
+
+// doubtAnnouncing has the modem asked, when there is time, whether it still announces: one
+// that starts anew while nobody listens says nothing of it, and then keeps its messages to itself.
+func (s *session) doubtAnnouncing() {
+	if s.stage == receiving && !s.doubted {
+		s.doubted = true
+		s.chores = append(s.chores, s.checkAnnouncing)
+	}
+}
+
+// checkAnnouncing sets the modem up anew when it does not announce any more.
+func (s *session) checkAnnouncing(ctx context.Context) error {
+	lines, err := s.try(ctx, ask("+CNMI", "?"))
+	if err != nil {
+		return err
+	}
+	s.doubted = false
+	if mt, err := answer.CNMI(lines); s.stage == receiving && err == nil && mt == 0 {
+		s.restarted()
+	}
+	return nil
 }
 
 // askStorage asks which storages are selected, and how full they are. What can't be
@@ -405,6 +439,9 @@ func (s *session) listStorage(ctx context.Context, name string) error {
 			s.announced = slices.Delete(s.announced, i, i+1)
 			s.hand(p, m, Announced, when)
 			continue
+		}
+		if slices.ContainsFunc(s.found, func(f found) bool { return f.place == p }) {
+			continue // the sweep before this one has it
 		}
 		if how == Sweep && name != "" {
 			s.found = append(s.found, found{p, m, at})

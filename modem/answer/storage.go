@@ -107,6 +107,26 @@ func CNMITest(lines []string) (Indications, error) {
 	return in, nil
 }
 
+// CNMI reads the answer to AT+CNMI? (TS 27.005 clause 3.4.1): mt, what becomes of a
+// message that arrives. 0: it is stored and nobody is told.
+func CNMI(lines []string) (mt int, err error) {
+	for _, l := range lines {
+		rest, ok := strings.CutPrefix(l, "+CNMI:")
+		if !ok {
+			continue
+		}
+		values := strings.Split(rest, ",")
+		if len(values) < 2 {
+			return 0, ErrMalformed
+		}
+		if mt, err = strconv.Atoi(strings.TrimSpace(values[1])); err != nil {
+			return 0, ErrMalformed
+		}
+		return mt, nil
+	}
+	return 0, ErrAbsent
+}
+
 // PickCNMI returns the values for AT+CNMI= to try, best first: those of prefer
 // that the answer to AT+CNMI=? allows, or all when it does not say. With no
 // prefer the order is the one that works on most modems; each stores what
