@@ -52,6 +52,7 @@ func (h *Handler) streamed() map[string]http.HandlerFunc {
 		"GET /api/v1/events":          h.events,
 		"GET /api/v1/messages/export": h.exportMessages,
 		"GET /api/v1/audit/export":    h.exportAudit,
+		"GET /api/v1/backup":          h.backup,
 	}
 }
 

@@ -39,12 +39,15 @@ type Store interface {
 	Audit(after uint64, yield func(seq uint64, a pool.Audit, hash string) bool)
 	AuditAscending(yield func(seq uint64, a pool.Audit, hash string) bool)
 	Bytes() int64
+	// Backup writes a copy of everything, checked before its first byte.
+	Backup(w io.Writer) error
 }
 
 // Destination is how a destination is.
 type Destination struct {
 	Name, Kind, State, Why string
 	Depth                  int
+	Held                   int // of Depth, those of a restored backup that wait for a resume
 	Oldest, Since          time.Time
 	LastResult             string
 	LastAt                 time.Time

@@ -152,6 +152,7 @@ type DestinationRow struct {
 	State      string         `json:"state"`
 	Why        *string        `json:"why"`
 	Depth      int            `json:"depth"`
+	Held       int            `json:"held"` // of depth, those of a restored backup that wait for a resume
 	Oldest     *protocol.Time `json:"oldest"`
 	LastResult *string        `json:"last_result"`
 	LastAt     *protocol.Time `json:"last_attempt_at"`
@@ -159,7 +160,7 @@ type DestinationRow struct {
 
 func destinationRow(d *Destination) DestinationRow {
 	return DestinationRow{
-		Name: d.Name, Kind: d.Kind, State: d.State, Why: protocol.Optional(d.Why), Depth: d.Depth, Oldest: protocol.OptionalTime(d.Oldest),
+		Name: d.Name, Kind: d.Kind, State: d.State, Why: protocol.Optional(d.Why), Depth: d.Depth, Held: d.Held, Oldest: protocol.OptionalTime(d.Oldest),
 		LastResult: protocol.Optional(d.LastResult), LastAt: protocol.OptionalTime(d.LastAt),
 	}
 }

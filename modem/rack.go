@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modemgate/modem/line"
@@ -26,6 +27,7 @@ type Rack struct {
 	claims  map[string]*session // by IMEI and ICCID
 	scanned chan struct{}       // closed after the first scan
 	once    sync.Once
+	looked  atomic.Int64 // when modems were last looked for, in ns since the rack was made; 0: not yet
 }
 
 // worker is one modem's goroutine.
@@ -85,6 +87,7 @@ func (r *Rack) Run(ctx context.Context) error {
 	failed := ""
 	look := scanner{seed: maphash.MakeSeed()}
 	for {
+		r.looked.Store(int64(time.Since(r.o.begun)) + 1)
 		ports, problems, err := look.scan(&r.o)
 		switch {
 		case err == nil:
@@ -107,6 +110,14 @@ func (r *Rack) Run(ctx context.Context) error {
 
 // Scanned is closed once modems have been looked for since Run began.
 func (r *Rack) Scanned() <-chan struct{} { return r.scanned }
+
+// LookedAt is when modems were last looked for; zero: not yet.
+func (r *Rack) LookedAt() time.Time {
+	if ns := r.looked.Load(); ns != 0 {
+		return r.o.begun.Add(time.Duration(ns)) // by the monotonic clock
+	}
+	return time.Time{}
+}
 
 // errNoModem means that a slot has no modem.
 var errNoModem = errors.New("no modem in this slot")

@@ -134,4 +134,7 @@ type DestinationState struct {
 	Paused bool      `json:"paused"`
 	Why    string    `json:"why,omitempty"`
 	Since  time.Time `json:"since"`
+	// Held is the newest event whose deliveries wait for a word of the operator: they
+	// were pending in a backup that was restored. A resume releases them.
+	Held ID `json:"held,omitempty"`
 }

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"modemgate/pool"
 )
@@ -86,6 +88,11 @@ func (s *Store) commitLoop() {
 			return
 		case waiting == 0:
 			<-s.wake
+			if s.room.isDry() {
+				if err := s.setAside(s.used); err != nil {
+					_ = s.fail(err) // whoever comes next is told
+				}
+			}
 			continue
 		case last > slowCommit && waiting < maxBatch && !closing:
 			timer := time.NewTimer(min(last/16, maxGather))
@@ -130,13 +137,19 @@ func (s *Store) commit(batch []*submission) error {
 	if lastID+idsAhead/2 > s.marker.Ceiling {
 		m := s.marker
 		m.Ceiling = lastID + idsAhead
-		if err := m.write(s.path); err != nil {
+		switch err := m.write(s.path); {
+		case err == nil:
+			s.marker = m
+		case errors.Is(err, unix.ENOSPC) && lastID < s.marker.Ceiling: // there is time until the disk has room
+		default:
 			return s.fail(fmt.Errorf("marker: %w", err))
 		}
-		s.marker = m
 	}
 	w := writer{s: s, tally: tally{LastID: lastID, Records: maps.Clone(s.tally.Records)}, seq: s.seq, head: s.head}
 	err := s.db.Update(func(tx *bolt.Tx) error {
+		if err := s.setAside(tx.Size()); err != nil {
+			return err
+		}
 		w.tx = tx
 		for _, sub := range batch {
 			if err := w.apply(sub); err != nil {

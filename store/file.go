@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -31,13 +32,16 @@ func initialMapSize() int {
 }
 
 // openFile opens an existing file for writing.
-func openFile(path string) (*bolt.DB, error) {
+func openFile(path string) (*bolt.DB, *os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if info.Size() == 0 { // bbolt would make it a new, empty database
-		return nil, fmt.Errorf("%w: the file is empty", ErrNotStore)
+		return nil, nil, fmt.Errorf("%w: the file is empty", ErrNotStore)
+	}
+	if _, err := lockedHeaders(path); err != nil {
+		return nil, nil, err
 	}
 	return openBolt(path, &bolt.Options{
 		Timeout:         lockTimeout,
@@ -47,9 +51,9 @@ func openFile(path string) (*bolt.DB, error) {
 	})
 }
 
-// openBolt opens path and says in the store's own terms why it cannot.
-func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
-	var file *os.File
+// openBolt opens path and says in the store's own terms why it cannot. The file is the
+// database's, closed with it.
+func openBolt(path string, o *bolt.Options) (db *bolt.DB, file *os.File, err error) {
 	o.OpenFile = func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
 		file, err = os.OpenFile(name, flag, mode)
 		return file, err
@@ -67,13 +71,13 @@ func openBolt(path string, o *bolt.Options) (db *bolt.DB, err error) {
 	})
 	switch {
 	case err == nil:
-		return db, nil
+		return db, file, nil
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("%w by %s", ErrLocked, holder(path))
+		return nil, nil, fmt.Errorf("%w by %s", ErrLocked, holder(path))
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w file: %w", ErrDamaged, err)
+		return nil, nil, fmt.Errorf("%w file: %w", ErrDamaged, err)
 	default:
-		return nil, err
+		return nil, nil, err
 	}
 }
 
@@ -87,18 +91,6 @@ func guard(fn func() error) (err error) {
 		}
 	}()
 	return fn()
-}
-
-// complete refuses a file that ends before its last page.
-func complete(tx *bolt.Tx, path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.Size() < tx.Size() {
-		return fmt.Errorf("%w file: %d bytes of %d are missing", ErrDamaged, tx.Size()-info.Size(), tx.Size())
-	}
-	return nil
 }
 
 // createIfAbsent makes an empty store when there is no file at path. It is
@@ -129,7 +121,7 @@ func createIfAbsent(path string) error {
 
 // initialize writes header and buckets into the empty file at path.
 func initialize(path string) error {
-	db, err := openBolt(path, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
+	db, _, err := openBolt(path, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
 	if err != nil {
 		return err
 	}
@@ -145,6 +137,15 @@ func initialize(path string) error {
 		return putMeta(tx, tallyKey(), tally{Records: map[bucket]int{}})
 	})
 	return errors.Join(err, db.Close())
+}
+
+// allocated is up to where a file has blocks, as far as that can be told.
+func allocated(info fs.FileInfo) int64 {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0
+	}
+	return min(st.Size, int64(st.Blocks)*512) //nolint:unconvert // it is an int64 on some machines only
 }
 
 // syncDir puts a directory's entries on disk.

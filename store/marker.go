@@ -13,10 +13,12 @@ import (
 const idsAhead = 10000
 
 // marker is a small file beside the store. It says that this box has one, so that an
-// absent file is known as a loss, and up to which id ids may have been used.
+// absent file is known as a loss, up to which id ids may have been used, and whether the
+// last run ended in order: that is known before the store is touched.
 type marker struct {
 	Instance string `json:"instance"`
 	Ceiling  uint64 `json:"ceiling"`
+	Clean    bool   `json:"clean"`
 }
 
 func markerPath(path string) string { return path + ".marker" }
@@ -30,10 +32,31 @@ func readMarker(path string) (m marker, err error) {
 	if err != nil {
 		return m, err
 	}
-	if json.Unmarshal(text, &m) != nil {
-		return m, fmt.Errorf("%w marker %s", ErrDamaged, markerPath(path))
+	if json.Unmarshal(text, &m) != nil || m.Instance == "" {
+		return marker{}, fmt.Errorf("%w: %s", errMarker, markerPath(path))
 	}
 	return m, nil
+}
+
+// errMarker means that the marker can't be read. The store itself may be well.
+var errMarker = errors.New("damaged marker")
+
+// Expected says whether a marker says that there is a store at path.
+func Expected(path string) bool {
+	m, err := readMarker(path)
+	return m.Instance != "" || errors.Is(err, errMarker)
+}
+
+// LeftInOrder says whether the last run that had the store at path closed it. A store
+// that was not, or of which that isn't known, is to be checked before it is opened: what a
+// cut file does to a process can't always be caught. A store that is not there is in order.
+func LeftInOrder(path string) bool {
+	m, err := readMarker(path)
+	if err != nil {
+		return false
+	}
+	_, err = os.Lstat(path)
+	return m.Clean || errors.Is(err, fs.ErrNotExist)
 }
 
 // write replaces the marker in one step that survives a power cut.

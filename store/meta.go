@@ -80,7 +80,6 @@ type Header struct {
 	Instance string    `json:"instance"` // drawn at creation; a copy keeps it
 	Schema   int       `json:"schema"`
 	Created  time.Time `json:"created"`
-	Clean    bool      `json:"clean"` // the daemon stopped in order
 }
 
 // tally is what is kept about the records as a whole, in the transaction that changes them.

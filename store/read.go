@@ -11,8 +11,12 @@ import (
 	"modemgate/pool"
 )
 
-// view runs fn in a read transaction. After Close it does nothing.
+// view runs fn in a read transaction. After Close, and in a store that is unusable, it
+// does nothing.
 func (s *Store) view(fn func(*bolt.Tx)) {
+	if s.db == nil {
+		return
+	}
 	if err := s.db.View(func(tx *bolt.Tx) error { fn(tx); return nil }); err != nil {
 		s.logger.Debug("reading the store", "error", err)
 	}
@@ -337,6 +341,9 @@ func (s *Store) Load() (*pool.Snapshot, error) {
 		}
 		return true
 	})
+	if s.db == nil {
+		return snap, nil
+	}
 	return snap, s.Err()
 }
 

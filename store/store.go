@@ -25,8 +25,10 @@ var (
 	ErrNewer = errors.New("written by a newer version")
 	// ErrNotStore means that the file is no store: empty, or some other program's.
 	ErrNotStore = errors.New("not a store")
-	// ErrLost means that a marker says there was a store here, and the file is gone.
+	// ErrLost means that a marker says there was a store here, and the file is gone or empty.
 	ErrLost = errors.New("the store is lost")
+	// ErrForeign means that the file is a store, but not the one of this box.
+	ErrForeign = errors.New("another box's store")
 	// ErrClosed means that Close was called before.
 	ErrClosed = errors.New("store is closed")
 	// ErrNoRoom means that the disk is nearly full.
@@ -43,8 +45,9 @@ type Options struct {
 type Store struct {
 	path    string
 	logger  *slog.Logger
-	db      *bolt.DB
-	header  Header // as found, before it was opened
+	db      *bolt.DB // nil: see Unusable
+	file    *os.File // that db has open
+	header  Header   // as found, before it was opened
 	damaged atomic.Int64
 	archive *archive
 	seconds prometheus.Histogram
@@ -56,6 +59,8 @@ type Store struct {
 	seq     uint64 // of the newest audit entry
 	head    [sha256.Size]byte
 	pending map[string]*depth // by destination; guarded by mu
+	used    int64             // bytes up to the end of the last page
+	aside   int64             // bytes that the file has blocks for
 
 	mu      sync.Mutex
 	queue   []*submission
@@ -71,16 +76,9 @@ var _ pool.Store = (*Store)(nil)
 
 // Open opens the store at path, or creates it when there is neither a file nor a
 // marker of one. Exactly one process has it; ErrLocked comes after 1 s. Close ends
-// what Open begins.
+// what Open begins. An error that is none of this package's is of the disk: it may pass.
 func Open(path string, o Options) (*Store, error) {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	s := &Store{
-		path: path, logger: o.Logger, seconds: newCommitSeconds(), pending: map[string]*depth{}, room: room{path: path},
-		wake: make(chan struct{}, 1), failed: make(chan struct{}), committed: make(chan struct{}),
-	}
-	s.archive = newArchive(path, s.damage)
+	s := newStore(path, o)
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", path, err)
 	}
@@ -91,35 +89,90 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
+// Unusable is a store in whose place nothing can be written or read, because of err: it
+// has failed from the beginning and looks empty. With it a gateway can say what is wrong.
+func Unusable(path string, err error, o Options) (*Store, error) {
+	s := newStore(path, o)
+	s.failLocked(err)
+	if err := s.register(o.Registerer); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	go s.commitLoop()
+	return s, nil
+}
+
+func newStore(path string, o Options) *Store {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{
+		path: path, logger: o.Logger, seconds: newCommitSeconds(), pending: map[string]*depth{}, room: room{path: path},
+		wake: make(chan struct{}, 1), failed: make(chan struct{}), committed: make(chan struct{}),
+	}
+	s.archive = newArchive(path, s.damage)
+	return s
+}
+
+// Final says whether an error of Open is the store's own: one that stays until somebody
+// does something about it.
+func Final(err error) bool {
+	for _, own := range []error{ErrLocked, ErrNewer, ErrNotStore, ErrLost, ErrForeign, ErrDamaged} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
+}
+
 // open leaves s with an open file of this schema, marked as running.
 func (s *Store) open() (err error) {
-	if s.marker, err = readMarker(s.path); err != nil {
+	s.marker, err = readMarker(s.path)
+	unreadable := errors.Is(err, errMarker)
+	if unreadable {
+		s.logger.Error("the store's marker is damaged; it is made anew from the store", "error", err)
+	} else if err != nil {
 		return err
 	}
-	if _, err := os.Stat(s.path); errors.Is(err, fs.ErrNotExist) && s.marker.Instance != "" {
+	info, err := os.Stat(s.path)
+	if had := s.marker.Instance != "" || unreadable; had && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
 		return ErrLost
+	}
+	if s.marker.Clean {
+		s.marker.Clean = false
+		if err := s.marker.write(s.path); err != nil {
+			return fmt.Errorf("marker: %w", err)
+		}
 	}
 	if err := createIfAbsent(s.path); err != nil {
 		return err
 	}
-	if s.db, err = openFile(s.path); err != nil {
+	if s.db, s.file, err = openFile(s.path); err != nil {
 		return err
 	}
+	s.sweepDrafts() // now that nobody else has the store
 	if err := s.begin(); err != nil {
 		return errors.Join(err, s.db.Close())
 	}
 	return nil
 }
 
+// begin reads what is kept as a whole, and makes one commit: it shows that the disk
+// takes one, and brings a store of an earlier schema to this one.
 func (s *Store) begin() error {
 	err := guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) (err error) {
-			if err := complete(tx, s.path); err != nil {
-				return err
-			}
 			if s.header, s.tally, err = readMeta(tx); err != nil {
 				return err
 			}
+			if s.marker.Instance != "" && s.marker.Instance != s.header.Instance {
+				return fmt.Errorf("%w: the marker beside it names another one", ErrForeign)
+			}
+			if s.header.Schema < schema {
+				if err := s.keepCopy(tx); err != nil {
+					return fmt.Errorf("copying it before its schema changes: %w", err)
+				}
+			}
+			s.used = tx.Size()
 			s.loadDepths(tx)
 			s.loadAudit(tx)
 			return nil
@@ -134,27 +187,29 @@ func (s *Store) begin() error {
 	if err := s.marker.write(s.path); err != nil {
 		return fmt.Errorf("marker: %w", err)
 	}
-	return s.mark(false)
-}
-
-// mark records whether the store was left in order.
-func (s *Store) mark(clean bool) error {
-	return s.db.Update(func(tx *bolt.Tx) error {
+	if info, err := s.file.Stat(); err == nil {
+		s.aside = allocated(info)
+	}
+	if err := s.setAside(s.used); err != nil {
+		return err
+	}
+	if err := s.db.Update(func(tx *bolt.Tx) error {
 		h := s.header
-		h.Clean = clean
 		if err := migrate(tx, &h); err != nil {
 			return err
 		}
 		return putMeta(tx, headerKey(), h)
-	})
+	}); err != nil {
+		return err
+	}
+	return s.compact()
 }
 
-// Header returns the header as Open found it: Clean says how the last run ended; it is
-// false for a store that was just created.
+// Header returns the header as Open found it.
 func (s *Store) Header() Header { return s.header }
 
-// Close commits what was submitted, marks the store as left in order unless it failed,
-// and closes the file. Later changes fail with ErrClosed.
+// Close commits what was submitted, closes the file, and marks the store as left in order
+// unless it failed. Later changes fail with ErrClosed.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closing {
@@ -165,11 +220,14 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.signal()
 	<-s.committed
-	err := s.Err()
-	if err == nil {
-		err = s.mark(true)
+	if s.db == nil {
+		return nil // Unusable: its error is known
 	}
-	return errors.Join(err, s.db.Close())
+	if err := errors.Join(s.Err(), s.db.Close()); err != nil {
+		return err
+	}
+	s.marker.Clean = true
+	return s.marker.write(s.path)
 }
 
 // Failed is closed when the store can no longer write. The process should end then.
@@ -181,6 +239,9 @@ func (s *Store) Err() error {
 	defer s.mu.Unlock()
 	return s.err
 }
+
+// Damaged is how many records were found damaged since Open.
+func (s *Store) Damaged() int64 { return s.damaged.Load() }
 
 // Bytes is the size of the file.
 func (s *Store) Bytes() int64 {

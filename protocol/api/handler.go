@@ -40,6 +40,7 @@ type Options struct {
 	Apps           []App
 	Allow          []netip.Prefix // empty: any address
 	TrustedProxies []netip.Prefix
+	StoreFailed    func() bool           // whether the store can't be used any more; nil: it can
 	Logger         *slog.Logger          // nil: discarded
 	Registerer     prometheus.Registerer // nil: metrics are kept but not exported
 }
@@ -76,6 +77,15 @@ type route struct {
 	scopes          []pool.Scope // one of these is needed; none: any token
 	public          bool         // no token is needed
 	fn              endpoint
+}
+
+// stored says whether a route needs the store: the others answer from memory.
+func (rt *route) stored() bool {
+	switch rt.pattern {
+	case "", "/v1/numbers", "/v1/availability", "/v1/openapi.json", "/v1/problems/{code}":
+		return false
+	}
+	return true
 }
 
 func routes() []route {
@@ -117,6 +127,9 @@ func New(o Options) (*Handler, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.StoreFailed == nil {
+		o.StoreFailed = func() bool { return false }
 	}
 	h := &Handler{o: o, pool: o.Pool, log: o.Logger, mux: http.NewServeMux()}
 	byPath := map[string][]route{}
@@ -213,6 +226,9 @@ func (x *exchange) guarded(list []route) (err error) {
 			if err := x.enter(rt); err != nil {
 				return err
 			}
+		}
+		if rt.stored() && x.h.o.StoreFailed() {
+			return &pool.Error{Code: pool.StoreUnavailable}
 		}
 		return rt.fn(x)
 	}

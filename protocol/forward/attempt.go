@@ -156,6 +156,8 @@ func (f *Forwarder) receipt(row *pool.Delivery) {
 	f.o.Store.Submit(&pool.Change{Deliveries: []pool.Delivery{*row}}, func(err error) { done <- err })
 	if err := <-done; err != nil {
 		f.log.Error("a receipt was not kept", "destination", row.Destination, "error", err)
+		f.Halt()
+		return
 	}
 	if row.State == pool.GivenUp {
 		f.metrics.result(row.Destination, "given_up")

@@ -99,10 +99,9 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 			continue
 		}
 		l := newLine(d)
-		if s, ok := paused[d.Name]; ok {
-			l.paused, l.why = s.Paused, s.Why
-		}
-		f.load(l)
+		s := paused[d.Name]
+		l.paused, l.why = s.Paused, s.Why
+		f.load(l, s.Held)
 		f.lines[d.Name] = l
 		f.keep(l)
 	}
@@ -128,7 +127,15 @@ const defaultGiveUp = 7 * 24 * time.Hour
 func (f *Forwarder) hold(name string) {
 	l := newLine(Destination{Name: name, GiveUpAfter: defaultGiveUp})
 	l.gone = true
-	f.load(l)
+	for _, d := range f.o.Store.Destinations() {
+		if d.Name == name {
+			l.paused, l.why = d.Paused, d.Why
+			f.load(l, d.Held)
+			f.lines[name] = l
+			return
+		}
+	}
+	f.load(l, 0)
 	f.lines[name] = l
 }
 
@@ -143,10 +150,10 @@ func (f *Forwarder) keep(l *line) {
 	f.wg.Go(func() { sender.Run(ctx) })
 }
 
-// load takes what the store has for a line; all of it is due.
-func (f *Forwarder) load(l *line) {
+// load takes what the store has for a line; all of it is due but what is held.
+func (f *Forwarder) load(l *line, held pool.ID) {
 	for _, d := range f.o.Store.Pending(l.Name) {
-		it := &item{Delivery: d, place: -1}
+		it := &item{Delivery: d, place: -1, held: d.Event <= held}
 		if d.Since.Year() < clockWorks { // written before the clock was right
 			it.born = time.Now()
 		}
@@ -273,6 +280,13 @@ func (f *Forwarder) Run(ctx context.Context, grace time.Duration) {
 	f.wg.Wait()
 }
 
+// Halt lets no further attempt begin. It is for a store that keeps no receipts any more.
+func (f *Forwarder) Halt() {
+	f.mu.Lock()
+	f.closing = true
+	f.mu.Unlock()
+}
+
 // requeue makes everything due that waits for a destination which is up.
 func (f *Forwarder) requeue() {
 	for _, l := range f.lines {
@@ -309,6 +323,9 @@ func (f *Forwarder) Pause(name string, paused bool, why string) bool {
 	}
 	l.paused, l.why = paused, why
 	if !paused {
+		for _, it := range l.rows {
+			it.held = false
+		}
 		l.rise(time.Now())
 		l.tokens = max(1, l.BacklogRate/10)
 	}
@@ -320,6 +337,7 @@ func (f *Forwarder) Pause(name string, paused bool, why string) bool {
 type Status struct {
 	Name, Kind, State, Why string
 	Depth                  int
+	Held                   int       // of them, those of a restored backup, which wait for a resume
 	Oldest, Since          time.Time // of the oldest row; of an outage. Zero: none
 	LastResult             string
 	LastAt                 time.Time
@@ -338,6 +356,10 @@ func (f *Forwarder) Status() []Status {
 			s.Since = l.downSince
 		}
 		for _, it := range l.rows {
+			if it.held {
+				s.Held++
+				continue
+			}
 			if s.Oldest.IsZero() || it.Since.Before(s.Oldest) {
 				s.Oldest = it.Since
 			}
@@ -359,7 +381,7 @@ func (f *Forwarder) Progress(d *pool.Delivery) {
 		d.Attempts = it.Attempts
 		d.Last = append([]pool.Attempt(nil), it.Last...)
 	}
-	if l.paused || l.gone {
+	if it := l.rows[d.Event]; l.paused || l.gone || it != nil && it.held {
 		d.State = pool.Paused
 	}
 }

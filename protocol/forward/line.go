@@ -33,6 +33,7 @@ type item struct {
 	running bool // an attempt is under way
 	probe   bool // it is an outage's probe
 	done    bool // out of the outbox
+	held    bool // it was pending in a restored backup, and nobody has said that it should go
 }
 
 // line is everything that waits for one destination. Guarded by Forwarder.mu.
@@ -178,10 +179,20 @@ func (l *line) refill(now time.Time) {
 	l.tokensAt = now
 }
 
-// newest is the pending delivery of the newest event that is not under way.
+// newest is the pending delivery of the newest event that is not under way. What comes
+// during an outage stands at the backlog's end; only where nothing has come is all looked at.
 func (l *line) newest() (it *item) {
+	for n := len(l.backlog); n > 0; n-- {
+		switch o := l.backlog[n-1]; {
+		case o.done && n == len(l.backlog):
+			l.backlog = l.backlog[:n-1]
+		case o.done:
+		case !o.running && o.place < 0:
+			return o
+		}
+	}
 	for _, o := range l.rows {
-		if !o.running && (it == nil || o.Event > it.Event) {
+		if !o.running && !o.held && (it == nil || o.Event > it.Event) {
 			it = o
 		}
 	}
@@ -239,7 +250,7 @@ func (l *line) requeue() {
 	l.backlog = l.backlog[:0]
 	for _, it := range l.rows {
 		it.place = -1
-		if !it.running {
+		if !it.running && !it.held {
 			l.backlog = append(l.backlog, it)
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +37,11 @@ type Options struct {
 	Version string
 	Logger  *slog.Logger // nil: discarded
 	Sync    func() bool  // whether the clock is known to be right; nil: the kernel is asked
+	// CheckStore checks a store that was not left in order; nil: here, where a file that is
+	// broken in the right way ends the process.
+	CheckStore func(path string) (*store.Report, error)
+	// Trouble is why the store could not be used until now; empty: it could.
+	Trouble string
 }
 
 // App is the running gateway.
@@ -59,12 +62,18 @@ type App struct {
 	servers  []*server
 	closing  []teardown
 
-	began    time.Time
-	sawModem time.Time // a modem that could receive; the watch's own
+	pulse     pulse
+	began     time.Time
+	sawModem  time.Time // a modem that could receive; the watch's own
+	trouble   string    // with the store until now; the watch's own
+	lacking   int       // records that the check of the store missed
+	backupNow bool      // do not wait for the day's
+	degraded  bool      // there is no store
 
 	mu          sync.Mutex
 	config      *config.Config
 	auditBroken bool
+	backupFault string // what is wrong with the backups; empty: nothing
 	refused     string // why the newest configuration was; empty: it was taken
 	started     bool
 	stopped     bool
@@ -117,16 +126,11 @@ func (a *App) unwind(ctx context.Context) error {
 // setup is one straight function: the order of construction is the order of scope.
 func (a *App) setup() error {
 	c := a.o.Config
-	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
-		return fmt.Errorf("data_dir: %w", err)
-	}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	var err error
-	if a.store, err = store.Open(filepath.Join(c.DataDir, "modemgate.db"), store.Options{Logger: a.log, Registerer: a.registry}); err != nil {
+	if err = a.openStore(c); err != nil {
 		return err
 	}
-	a.onStop("store", func(context.Context) error { return a.store.Close() })
-
 	if err := a.listen(c); err != nil {
 		return err
 	}
@@ -170,6 +174,7 @@ func (a *App) setup() error {
 	}); err != nil {
 		return err
 	}
+	a.pulse.ask = func() { _ = a.pool.Barrier() } // any answer is one
 	a.alarms = alarm.New(alarm.Options{
 		Client: protocol.NewClient(protocol.Dialer(a.own()), nil, 1), Host: c.Host, Logger: a.log,
 		Calm: func() bool { return len(a.pool.Alarms()) == 0 && a.ready() == nil },
@@ -191,7 +196,8 @@ func (a *App) setup() error {
 		return err
 	}
 	if a.api, err = api.New(api.Options{
-		Pool: a.pool, Writer: a.writer, Apps: apps(c), Allow: c.API.Allow, TrustedProxies: c.API.TrustedProxies, Logger: a.log, Registerer: a.registry,
+		Pool: a.pool, Writer: a.writer, Apps: apps(c), Allow: c.API.Allow, TrustedProxies: c.API.TrustedProxies,
+		StoreFailed: func() bool { return a.store.Err() != nil }, Logger: a.log, Registerer: a.registry,
 	}); err != nil {
 		return err
 	}
@@ -317,12 +323,33 @@ func (a *App) Start() error {
 		return errors.New("app: started before")
 	}
 	a.started = true
+	if a.store.Err() != nil {
+		a.serveWithout()
+		return nil
+	}
 	a.goes("deliveries", func(ctx context.Context) error { a.forward.Run(ctx, grace); return nil })
 	a.goes("pool", a.pool.Run)
 	a.goes("providers", func(ctx context.Context) error { a.trigger.Run(ctx); return nil })
 	a.goes("alarms", func(ctx context.Context) error { a.alarms.Run(ctx); return nil })
 	a.goes("watch", a.watch)
 	a.goes("chores", a.chores)
+	a.serve()
+	// Modems end first, before those who take what they receive.
+	a.goes("modems", a.rack.Run)
+	a.onStop("calls that wait", func(context.Context) error { a.pool.Stop(); return nil })
+	stopping := a.done()
+	a.wg.Go(func() {
+		select {
+		case <-a.store.Failed():
+			a.storeFailed(a.store.Err())
+		case <-stopping:
+		}
+	})
+	return nil
+}
+
+// serve answers on all listeners until the stop.
+func (a *App) serve() {
 	for _, s := range a.servers {
 		a.onStop(s.name, s.stop)
 		a.wg.Go(func() {
@@ -331,18 +358,6 @@ func (a *App) Start() error {
 			}
 		})
 	}
-	// Modems end first, before those who take what they receive.
-	a.goes("modems", a.rack.Run)
-	a.onStop("calls that wait", func(context.Context) error { a.pool.Stop(); return nil })
-	stopping := a.done()
-	a.wg.Go(func() {
-		select {
-		case <-a.store.Failed():
-			a.breaks(a.store.Err())
-		case <-stopping:
-		}
-	})
-	return nil
 }
 
 // goes runs a part until the stop comes to it, and then waits for it.

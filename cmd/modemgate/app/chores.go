@@ -14,7 +14,8 @@ const (
 
 // chores does what is due every hour and every day, until ctx ends. At the start and
 // every day the audit log is checked, and its head noted in the journal, where whoever can
-// write the store can't. Every hour what is older than its time is erased.
+// write the store can't. Every hour what is older than its time is erased, and a backup
+// taken if the last is a day old.
 func (a *App) chores(ctx context.Context) error {
 	timer := time.NewTimer(firstErased)
 	defer timer.Stop()
@@ -22,6 +23,7 @@ func (a *App) chores(ctx context.Context) error {
 		if hours%hoursOfDay == 0 {
 			a.checkAudit()
 		}
+		a.backup()
 		select {
 		case <-ctx.Done():
 			return nil

@@ -43,7 +43,20 @@ func (a *App) listen(c *config.Config) error {
 		}
 		a.serveOn(l.name, ln)
 	}
-	path := filepath.Join(c.DataDir, "control.sock")
+	return a.listenControl(filepath.Join(c.DataDir, "control.sock"))
+}
+
+// listenControl binds the control socket. Without a store there may be no place for it either.
+func (a *App) listenControl(path string) error {
+	err := a.bindControl(path)
+	if err != nil && a.store.Err() != nil {
+		a.log.Warn("there is no control socket", "error", err)
+		return nil
+	}
+	return err
+}
+
+func (a *App) bindControl(path string) error {
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode()&os.ModeSocket == 0 {
 			return fmt.Errorf("control socket: %s is there and is no socket", path)

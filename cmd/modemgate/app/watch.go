@@ -77,7 +77,10 @@ func (a *App) conditions(now time.Time) []pool.Condition {
 		if d.GaveUp > 0 || now.Sub(d.GaveUpAt) < givenUpLasts {
 			add(pool.DeliveryGivenUp, d.Name, "deliveries to %s were given up: modemgate messages list -undelivered", d.Name)
 		}
-		if age := now.Sub(d.Oldest); d.Depth > 0 && age > oldDelivery {
+		if d.Held > 0 && d.State == "up" {
+			add(pool.DestinationPaused, d.Name, "%d deliveries to %s were pending in a backup that was restored: modemgate destinations resume %s lets them go", d.Held, d.Name, d.Name)
+		}
+		if age := now.Sub(d.Oldest); !d.Oldest.IsZero() && age > oldDelivery {
 			add(pool.OutboxOld, d.Name, "the oldest of %d deliveries to %s waits for %s", d.Depth, d.Name, age.Truncate(time.Second))
 		}
 	}
@@ -94,6 +97,9 @@ func (a *App) conditions(now time.Time) []pool.Condition {
 		add(pool.TokenFailures, "", "an address has asked too often without a valid token")
 	}
 	a.mu.Lock()
+	if a.backupFault != "" {
+		add(pool.BackupFailed, "", "%s", a.backupFault)
+	}
 	if a.refused != "" {
 		add(pool.ConfigRefused, "", "the configuration was refused, the old one goes on: modemgate check")
 	}
@@ -102,8 +108,14 @@ func (a *App) conditions(now time.Time) []pool.Condition {
 }
 
 func (a *App) storeConditions(add func(name pool.AlarmName, subject, format string, args ...any)) {
-	if err := a.store.Err(); err != nil {
+	switch damaged := max(int(a.store.Damaged()), a.lacking); {
+	case a.store.Err() != nil:
 		add(pool.StoreError, "", "the store can't be written")
+	case damaged > 0:
+		add(pool.StoreError, "", "%d records of the store are damaged and left out: modemgate check -store", damaged)
+	case a.trouble != "": // it is over
+		add(pool.StoreError, "", "%s", a.trouble)
+		a.trouble = ""
 	}
 	if a.store.Room() != nil {
 		add(pool.NoRoomLeft, "", "the disk is full: messages stay on the SIMs")

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"io"
+
 	"modemgate/admin"
 	"modemgate/pool"
 	"modemgate/protocol/api"
@@ -29,6 +31,11 @@ type adminStore struct{ *store.Store }
 
 func (s adminStore) Audit(after uint64, yield func(uint64, pool.Audit, string) bool) {
 	s.Store.Audit(after, func(row store.AuditRow) bool { return yield(row.Seq, row.Audit, row.Hash) })
+}
+
+func (s adminStore) Backup(w io.Writer) error {
+	_, err := s.Store.Backup(w)
+	return err
 }
 
 func (s adminStore) AuditAscending(yield func(uint64, pool.Audit, string) bool) {

@@ -4,18 +4,23 @@ import (
 	"fmt"
 	"strings"
 
+	"modemgate/cmd/modemgate/app"
 	"modemgate/cmd/modemgate/config"
 )
 
 func checkCommand() command {
 	return command{
-		name: "check", short: "validates the configuration and prints what it would do",
+		name: "check", short: "validates the configuration and prints what it would do; -store checks the database",
 		setup: func(e *env) func() error {
-			path := e.configFlag()
+			path, asJSON := e.configFlag(), e.flags.Bool("json", false, "with -store: print JSON")
+			database := e.flags.Bool("store", false, "read the whole store of the configuration's data_dir instead; nobody may run on it")
 			return func() error {
 				c, err := loadConfig(*path)
 				if err != nil {
 					return err
+				}
+				if *database {
+					return checkStore(e, app.StorePath(c), *asJSON)
 				}
 				return describe(e, c)
 			}

@@ -70,7 +70,7 @@ func commands() []command {
 		testsList(), testsShow(), testsRun(), monitorsList(), monitorsRun(), monitorsPause(), monitorsResume(),
 		destinationsList(), destinationsTest(), destinationsPause(), destinationsResume(),
 		routesTry(), auditList(), auditVerify(), auditExport(),
-		decodePDU(), decodeAT(), selftestCommand(), tokenCommand(), versionCommand(),
+		decodePDU(), decodeAT(), selftestCommand(), backupCommand(), restoreCommand(), tokenCommand(), versionCommand(),
 	}
 }
 

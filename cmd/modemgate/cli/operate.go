@@ -127,7 +127,11 @@ func destinationsList() command {
 				return err
 			}
 			return show(e, *asJSON, rows, []string{"NAME", "KIND", "STATE", "WAITING", "OLDEST", "LAST RESULT", "WHY"}, func(d *admin.DestinationRow) []string {
-				return []string{d.Name, d.Kind, d.State, fmt.Sprint(d.Depth), at(d.Oldest), or(d.LastResult), or(d.Why)}
+				why := or(d.Why)
+				if d.Held > 0 {
+					why = fmt.Sprintf("%d of a restored backup wait: destinations resume %s", d.Held, d.Name)
+				}
+				return []string{d.Name, d.Kind, d.State, fmt.Sprint(d.Depth), at(d.Oldest), or(d.LastResult), why}
 			})
 		}
 	}}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 
 	"modemgate/cmd/modemgate/app"
@@ -56,28 +56,51 @@ func run(e *env, given string, verbose bool) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: level}))
-	a, err := app.New(app.Options{Config: c, Version: version(), Logger: log})
-	if err != nil {
-		return startFailure(err)
-	}
 	ctx, cancel := signal.NotifyContext(e.ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
+	o := app.Options{Config: c, Version: version(), Logger: log, CheckStore: checkInChild(ctx, path)}
+	for {
+		err := serve(ctx, e, o, path, hup)
+		if !errors.Is(err, app.ErrStoreBack) {
+			return err
+		}
+		log.Info("the store can be used again")
+		o.Trouble = "for a while the store could not be used: messages waited on the SIMs"
+		if c, err := config.Load(path); err == nil { // as it is now, where it is good
+			o.Config = c
+		}
+	}
+}
+
+// serve runs one gateway until ctx ends or it breaks.
+func serve(ctx context.Context, e *env, o app.Options, path string, hup <-chan os.Signal) error {
+	log := o.Logger
+	a, err := app.New(o)
+	if err != nil {
+		return startFailure(err)
+	}
 	if err := a.Start(); err != nil {
 		return errors.Join(err, a.Stop(e.ctx))
 	}
 	log.Info("modemgate runs", "version", version(), "api", a.APIAddr(), "admin", a.AdminAddr())
 	notify("READY=1")
-	reloaded := make(chan struct{})
-	go func() {
-		defer close(reloaded)
-		reload(ctx, a, path, hup, log)
-	}()
+	ended, end := context.WithCancel(ctx)
+	var beside sync.WaitGroup
+	beside.Go(func() { reload(ended, a, path, hup, log) })
+	beside.Go(func() { watchdog(ended, a) })
 	err = a.Wait(ctx)
-	cancel()
-	<-reloaded
+	end()
+	beside.Wait()
+	if a.Failed() {
+		<-app.LastWords()
+		return &failure{what: "running", err: err}
+	}
+	if errors.Is(err, app.ErrStoreBack) {
+		return errors.Join(err, a.Stop(e.ctx))
+	}
 	notify("STOPPING=1")
 	stop, cut := signal.NotifyContext(e.ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer cut()
@@ -97,9 +120,9 @@ func startFailure(err error) error {
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return &failure{what: "starting", err: err, try: "stop the other one first: systemctl stop modemgate"}
-	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrNotStore), errors.Is(err, store.ErrLost):
+	case errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrNotStore), errors.Is(err, store.ErrLost), errors.Is(err, store.ErrForeign):
 		return &failure{what: "starting", err: err, code: exitStore,
-			try: "put a good copy of the data folder in its place, or move the damaged one and its .marker aside to begin anew"}
+			try: "modemgate restore FILE, with a backup; or move what is in data_dir aside, the .marker too, to begin anew"}
 	case errors.Is(err, store.ErrNewer):
 		return &failure{what: "starting", err: err, code: exitStore, try: "install the newer version again"}
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -122,18 +145,4 @@ func reload(ctx context.Context, a *app.App, path string, hup <-chan os.Signal, 
 		}
 		log.Info("the configuration was taken")
 	}
-}
-
-// notify tells systemd of the service's state; without systemd it does nothing.
-func notify(state string) {
-	path := os.Getenv("NOTIFY_SOCKET")
-	if path == "" {
-		return
-	}
-	conn, err := net.Dial("unixgram", path)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	_, _ = conn.Write([]byte(state)) // nobody can be told
 }

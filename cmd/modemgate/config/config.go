@@ -32,6 +32,7 @@ type Config struct {
 	Reporters    []api.Reporter
 	Alarms       []alarm.Receiver
 	Retention    store.Limits
+	Backup       Backup
 	Pool         pool.Config
 	Warnings     []Fault
 }
@@ -165,6 +166,7 @@ func (l *loader) file(s *section, c *Config) {
 	l.monitors(s.tables("monitor"), c)
 	l.alarms(s.tables("alarm"), c)
 	l.retention(s.sub("retention"), c)
-	s.later("own_number", "balance", "backup")
+	l.backup(s.sub("backup"), c)
+	s.later("own_number", "balance")
 	s.done()
 }

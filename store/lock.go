@@ -2,14 +2,35 @@ package store
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
+
+// lock takes the lock that bbolt takes, on whatever lies at path.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%w by %s", ErrLocked, holder(path))
+		}
+		return nil, err
+	}
+	return func() { _ = f.Close() }, nil
+}
 
 // holder names the process that has path locked, as far as the system tells.
 func holder(path string) string {

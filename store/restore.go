@@ -1,0 +1,158 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"modemgate/pool"
+)
+
+// stride is how far ids leap when nothing says up to where they were used: more than a
+// box uses in a year, as ids are microseconds.
+const stride = uint64(366 * 24 * time.Hour / time.Microsecond)
+
+// RestoreOptions says how a backup is restored.
+type RestoreOptions struct {
+	// Send lets go out what was pending when the backup was taken: much of it may have
+	// been delivered since. Otherwise it is held until each destination is resumed.
+	Send bool
+	// ClockRight says that the wall's clock is known to be right.
+	ClockRight bool
+	Who, Why   string // of the audit entry
+}
+
+// Restored says what Restore has done.
+type Restored struct {
+	Manifest
+	Held     int    // deliveries that wait for a word of the operator
+	Replaced string // where the store that was there lies now; empty: there was none
+}
+
+// Restore puts a backup in the place of the store at path, which is kept under another
+// name. Nothing is touched before the backup is known to be whole. The store's marker is
+// kept, so no id is used again. ErrLocked: somebody has the store open.
+func Restore(path, backup string, o RestoreOptions) (*Restored, error) {
+	unlock, err := lock(path)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	was, err := readMarker(path)
+	if err != nil && !errors.Is(err, errMarker) {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".backup-*")
+	if err != nil {
+		return nil, err
+	}
+	r, err := restore(path, backup, dir, was, o)
+	return r, errors.Join(err, os.RemoveAll(dir))
+}
+
+func restore(path, backup, dir string, was marker, o RestoreOptions) (*Restored, error) {
+	f, err := os.Open(backup)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, err := readBackup(f, dir)
+	if err != nil {
+		return nil, err
+	}
+	if was.Instance != "" && was.Instance != m.Instance {
+		return nil, fmt.Errorf("%w: the backup is of another one than this box had", ErrForeign)
+	}
+	fresh := filepath.Join(dir, databaseEntry)
+	if report, err := Check(fresh); err != nil {
+		return nil, err
+	} else if !report.Sound() {
+		return nil, fmt.Errorf("%w backup: %s", ErrDamaged, report.Faults[0])
+	}
+	r := &Restored{Manifest: *m}
+	last, err := r.prepare(fresh, o)
+	if err != nil {
+		return nil, err
+	}
+	next := marker{Instance: m.Instance, Ceiling: max(was.Ceiling, last), Clean: true}
+	if was.Instance == "" && !o.ClockRight {
+		next.Ceiling += stride
+	}
+	// A crash from here on leaves a store or a marker without one, never a half.
+	if err := next.write(path); err != nil {
+		return nil, err
+	}
+	stamp := time.Now().UTC().Format(backupStamp)
+	if r.Replaced, err = putAside(path, "replaced-"+stamp); err != nil {
+		return nil, err
+	}
+	shelves := filepath.Join(filepath.Dir(path), "archive")
+	if _, err = putAside(shelves, "replaced-"+stamp); err != nil {
+		return nil, err
+	}
+	if err := ignoreAbsent(os.Rename(filepath.Join(dir, "archive"), shelves)); err != nil {
+		return nil, err
+	}
+	return r, errors.Join(os.Rename(fresh, path), syncDir(filepath.Dir(path)))
+}
+
+// prepare notes in the fresh store what has become of it, and holds what waits. It
+// returns the highest id that the store knows of.
+func (r *Restored) prepare(path string, o RestoreOptions) (last uint64, err error) {
+	s, err := Open(path, Options{})
+	if err != nil {
+		return 0, err
+	}
+	at := time.Now().UTC()
+	c := &pool.Change{Audit: []pool.Audit{{At: at, Who: o.Who, What: "store.restored", Subject: "backup of " + r.Taken.Format(time.RFC3339), Why: o.Why}}}
+	known := map[string]pool.DestinationState{}
+	for _, d := range s.Destinations() {
+		known[d.Name] = d
+	}
+	for _, name := range s.OutboxNames() {
+		if o.Send {
+			break
+		}
+		d := known[name]
+		d.Name, d.Held = name, pool.ID(s.tally.LastID)
+		if !d.Paused {
+			d.Why, d.Since = "restored", at
+		}
+		c.Destinations = append(c.Destinations, d)
+		depth, _ := s.Outbox(name)
+		r.Held += depth
+	}
+	last = s.tally.LastID
+	done := make(chan error, 1)
+	s.Submit(c, func(err error) { done <- err })
+	return last, errors.Join(<-done, s.Close())
+}
+
+// Quarantine puts the store at path aside under a name that tells of it, and returns
+// that. Its marker stays: a store is missed here.
+func Quarantine(path string) (string, error) {
+	unlock, err := lock(path)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	return putAside(path, "damaged-"+time.Now().UTC().Format(backupStamp))
+}
+
+// putAside renames what is at path, if anything is, and returns its new name.
+func putAside(path, suffix string) (string, error) {
+	to := path + "." + suffix
+	err := unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", &os.LinkError{Op: "rename", Old: path, New: to, Err: err}
+	}
+	return to, syncDir(filepath.Dir(path))
+}
