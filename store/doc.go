@@ -17,7 +17,7 @@
 // under another key. A damaged record is left out, counted and logged. Ids are
 // big-endian, so that keys sort by age.
 //
-//	meta          "header": instance, schema, creation, clean stop; "tally": highest id, records a bucket
+//	meta          "header": instance, schema, creation; "tally": highest id, records a bucket
 //	sims          ICCID
 //	modems        IMEI: the card that is in it
 //	parts         id
@@ -31,12 +31,21 @@
 //	deliveries    event id, destination: done and given up
 //	destinations  name
 //	alarms        name NUL subject: those that are raised
+//	tests         id
+//	items         test id, number of the item
+//	monitors      name
 //	audit         sequence: the entry and the hash over it and the one before
 //
 // What is older than its time is erased by [Store.Retain], in transactions of a few rows.
 //
-// A marker beside the file says that this box has a store, and holds a ceiling of ids
-// that is reserved ahead: no id is used twice, whatever becomes of the file.
+// A marker beside the file says that this box has a store and whether it was left in
+// order, and holds a ceiling of ids that is reserved ahead: no id is used twice, whatever
+// becomes of the file.
+//
+// The file has blocks for [reserve] bytes behind its last page, and [Store.Room] says when
+// those or the disk's last megabytes are touched: what is open can still be closed then.
+// [Check] reads a whole file, [Store.Backup] copies it with the archive while it is
+// written, [Restore] puts such a copy in its place, [Quarantine] puts it aside.
 //
 // # What it never does
 //

@@ -93,7 +93,8 @@ func Open(path string, o Options) (*Store, error) {
 // has failed from the beginning and looks empty. With it a gateway can say what is wrong.
 func Unusable(path string, err error, o Options) (*Store, error) {
 	s := newStore(path, o)
-	s.failLocked(err)
+	s.err = err
+	close(s.failed)
 	if err := s.register(o.Registerer); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}

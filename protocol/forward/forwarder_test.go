@@ -14,12 +14,19 @@ import (
 
 // memory is a store in memory: what is submitted is kept at once.
 type memory struct {
-	mu   sync.Mutex
-	rows map[pool.ID]pool.Delivery
+	mu     sync.Mutex
+	rows   map[pool.ID]pool.Delivery
+	states []pool.DestinationState
+	broken error // what has become of the store
 }
 
 func (m *memory) Submit(c *pool.Change, done func(error)) {
 	m.mu.Lock()
+	if err := m.broken; err != nil {
+		m.mu.Unlock()
+		done(err)
+		return
+	}
 	for _, d := range c.Deliveries {
 		m.rows[d.Event] = d
 	}
@@ -46,7 +53,7 @@ func (m *memory) Job(_ string, event pool.ID) (*pool.Job, bool) {
 }
 
 func (m *memory) OutboxNames() []string                 { return nil }
-func (m *memory) Destinations() []pool.DestinationState { return nil }
+func (m *memory) Destinations() []pool.DestinationState { return m.states }
 
 func (m *memory) row(event pool.ID) pool.Delivery {
 	m.mu.Lock()

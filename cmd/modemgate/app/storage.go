@@ -111,6 +111,7 @@ func (a *App) replaceDamaged(path, dir string, why error) error {
 		}
 		a.log.Error("a backup was restored: what came after it is lost, what was pending in it is held until each destination is resumed",
 			"file", backup, "taken", r.Taken, "held", r.Held)
+		a.o.Trouble = "the store was damaged: the backup of " + r.Taken.Format(time.RFC3339) + " is in its place, what came after it is lost"
 		return nil
 	}
 	return fmt.Errorf("%w; it is kept as %s, and there is no good backup in [backup] dir", why, aside)
@@ -176,14 +177,23 @@ func (a *App) serveWithout() {
 				return nil
 			case <-tick.C:
 			}
-			s, err := store.Open(StorePath(a.o.Config), store.Options{})
-			if err == nil {
-				err = s.Close()
-			}
+			err := tryStore(a.o.Config)
 			if err == nil || store.Final(err) { // what is final is told by the next start
 				return ErrStoreBack
 			}
 		}
 	})
 	a.onStop("calls that wait", func(context.Context) error { a.pool.Stop(); return nil })
+}
+
+// tryStore opens the store and closes it again.
+func tryStore(c *config.Config) error {
+	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
+		return err
+	}
+	s, err := store.Open(StorePath(c), store.Options{})
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }

@@ -89,7 +89,7 @@ func checkInChild(ctx context.Context, config string) func(string) (*store.Repor
 			return nil, fmt.Errorf("the check did not end: %w", err)
 		}
 		if is := faults()[out.Fault]; is != nil {
-			return nil, fmt.Errorf("%w: %s", is, out.Why)
+			return nil, &retold{out.Why, is}
 		}
 		if out.Fault != "" {
 			return nil, errors.New(out.Why)
@@ -97,6 +97,18 @@ func checkInChild(ctx context.Context, config string) func(string) (*store.Repor
 		return out.Report, nil
 	}
 }
+
+// retold is an error of another process.
+type retold struct {
+	text string
+	is   error
+}
+
+// Error is what the other process said.
+func (r *retold) Error() string { return r.text }
+
+// Unwrap says which error it was there.
+func (r *retold) Unwrap() error { return r.is }
 
 // exitCrashed is how a Go program ends that has read beyond the end of a mapped file.
 const exitCrashed = 2
