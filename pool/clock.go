@@ -8,6 +8,9 @@ type Moment struct {
 	Boot  string        `json:"boot"`
 	Clock time.Duration `json:"clock"` // since that boot
 	Wall  time.Time     `json:"wall"`
+	// Unsure means that nobody vouched for the wall's clock: after the next boot nothing
+	// can be said about when it was.
+	Unsure bool `json:"unsure,omitempty"`
 }
 
 // IsZero says whether it is no moment.
@@ -19,11 +22,13 @@ type Boot struct {
 	ID    string
 	Clock time.Duration // since the boot, at At
 	At    time.Time     // with monotonic reading
+
+	right func() bool // whether the wall's clock is known to be right
 }
 
 // moment keeps a time of this process.
 func (b Boot) moment(t time.Time) Moment {
-	return Moment{Boot: b.ID, Clock: b.Clock + t.Sub(b.At), Wall: t.Round(0).UTC()}
+	return Moment{Boot: b.ID, Clock: b.Clock + t.Sub(b.At), Wall: t.Round(0).UTC(), Unsure: !b.right()}
 }
 
 // local is a moment on this process's clock. A moment of another boot is placed by the
@@ -32,7 +37,7 @@ func (b Boot) local(m Moment, synchronised bool, now time.Time) (t time.Time, ok
 	if m.Boot == b.ID {
 		return b.At.Add(m.Clock - b.Clock), true
 	}
-	if !synchronised {
+	if !synchronised || m.Unsure {
 		return time.Time{}, false
 	}
 	return now.Add(m.Wall.Sub(now.Round(0))), true

@@ -16,14 +16,18 @@ func TestOtherBoot(t *testing.T) {
 		ttl    time.Duration
 		syncAt time.Duration // after the start; 0: never
 		ends   time.Duration // after the start
+		unsure bool          // it was made by a clock that nobody vouched for
 	}{
-		"clock right from the start":      {4 * time.Minute, 10 * time.Minute, time.Nanosecond, 6 * time.Minute},
-		"expired long ago":                {time.Hour, 10 * time.Minute, time.Nanosecond, 0},
-		"clock right after 30 s":          {4 * time.Minute, 10 * time.Minute, 30 * time.Second, 6 * time.Minute},
-		"expired, seen after 30 s":        {time.Hour, 10 * time.Minute, 30 * time.Second, 30 * time.Second},
-		"never right, a short time":       {time.Hour, time.Minute, 0, 10 * time.Minute},
-		"never right, a long time":        {time.Hour, 40 * time.Minute, 0, 40 * time.Minute},
-		"made in the future by its clock": {-6 * 365 * 24 * time.Hour, time.Minute, 0, 10 * time.Minute},
+		"clock right from the start":      {4 * time.Minute, 10 * time.Minute, time.Nanosecond, 6 * time.Minute, false},
+		"expired long ago":                {time.Hour, 10 * time.Minute, time.Nanosecond, 0, false},
+		"clock right after 30 s":          {4 * time.Minute, 10 * time.Minute, 30 * time.Second, 6 * time.Minute, false},
+		"expired, seen after 30 s":        {time.Hour, 10 * time.Minute, 30 * time.Second, 30 * time.Second, false},
+		"never right, a short time":       {time.Hour, time.Minute, 0, 10 * time.Minute, false},
+		"never right, a long time":        {time.Hour, 40 * time.Minute, 0, 40 * time.Minute, false},
+		"made in the future by its clock": {-6 * 365 * 24 * time.Hour, time.Minute, 0, 10 * time.Minute, false},
+		"made in 1970, right since":       {56 * 365 * 24 * time.Hour, 40 * time.Minute, time.Nanosecond, 40 * time.Minute, true},
+		"made in 1970, a short time":      {56 * 365 * 24 * time.Hour, time.Minute, time.Nanosecond, 10 * time.Minute, true},
+		"made years ahead, right since":   {-6 * 365 * 24 * time.Hour, time.Hour, 30 * time.Second, time.Hour, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -31,8 +35,8 @@ func TestOtherBoot(t *testing.T) {
 				made := start.Add(-c.age)
 				m := newMemory()
 				m.books[1] = Reservation{
-					ID: 1, App: "shop", ICCID: "A", Number: "+4915112345678", CreatedAt: Moment{Boot: "before", Wall: made},
-					ExpiresAt: deadline{Moment{Boot: "before", Wall: made.Add(c.ttl)}, c.ttl},
+					ID: 1, App: "shop", ICCID: "A", Number: "+4915112345678", CreatedAt: Moment{Boot: "before", Wall: made, Unsure: c.unsure},
+					ExpiresAt: deadline{Moment{Boot: "before", Wall: made.Add(c.ttl), Unsure: c.unsure}, c.ttl},
 				}
 				m.next = 2
 				p, err := New(Options{

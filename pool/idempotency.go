@@ -103,7 +103,11 @@ func (p *Pool) forgetOld(now time.Time) {
 		if ks.Object == 0 {
 			continue
 		}
-		if at, ok := p.boot.local(ks.At, p.o.Synchronised(), now); ok && now.Sub(at) > keepKeys {
+		at, ok := p.boot.local(ks.At, p.o.Synchronised(), now)
+		if !ok {
+			at = p.began // of an earlier boot, and no clock tells how long ago
+		}
+		if now.Sub(at) > keepKeys {
 			p.dropKey(ks, c)
 		}
 	}

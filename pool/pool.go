@@ -118,7 +118,7 @@ func New(o Options) (*Pool, error) {
 	o.Count = o.Count.filled()
 	o.fill()
 	p := &Pool{
-		o: o, store: o.Store, boot: o.Boot, networks: LoadNetworks(), began: time.Now(),
+		o: o, store: o.Store, boot: Boot{o.Boot.ID, o.Boot.Clock, o.Boot.At, o.Synchronised}, networks: LoadNetworks(), began: time.Now(),
 		wake:   make(chan struct{}, 1),
 		modems: map[string]*modemState{}, sims: map[string]*sim{}, numbers: map[string]int{},
 		open: map[ID]*booking{}, openOf: map[string]int{}, current: map[ID]*booking{}, bookings: map[ID]*booking{},

@@ -51,12 +51,12 @@ func (s *Store) Retain(now time.Time, l Limits) (out Retained, err error) {
 	waiting := s.waiting()
 	evidence := s.evidence(now.Add(-l.Tests))
 	for _, step := range []func() error{
-		func() error { return s.eraseTexts(now.Add(-l.Texts), waiting, evidence, &out) },
-		func() error { return s.dropRecords(now.Add(-l.Records), now.Add(-l.Tests), waiting, evidence, &out) },
-		func() error { return s.dropAudit(now.Add(-l.Audit), &out) },
+		func() error { return s.eraseTexts(now, now.Add(-l.Texts), waiting, evidence, &out) },
+		func() error { return s.dropRecords(now, l, waiting, evidence, &out) },
+		func() error { return s.dropAudit(now, now.Add(-l.Audit), &out) },
 		func() error { return s.shelve(now, waiting, evidence, &out) },
 		func() error { return s.dropFiles(now, l, &out) },
-		func() error { return s.dropEvents(now.Add(-keepEventsFor), waiting, &out) },
+		func() error { return s.dropEvents(now, waiting, &out) },
 		func() error { return s.dropDigests(&out) },
 	} {
 		if err := step(); err != nil {
@@ -130,14 +130,14 @@ func (s *Store) evidence(since time.Time) map[pool.ID]bool {
 	return out
 }
 
-func (s *Store) eraseTexts(before time.Time, waiting, evidence map[pool.ID]bool, out *Retained) error {
+func (s *Store) eraseTexts(now, before time.Time, waiting, evidence map[pool.ID]bool, out *Retained) error {
 	var ids []pool.ID
-	walk(s, messages, 0, true, func(m *pool.Message) bool {
-		old := m.CompletedAt.Before(before)
+	walkDated(s, messages, now, whenCompleted, func(m *pool.Message, at time.Time) bool {
+		old := at.Before(before)
 		if old && (m.Text != nil || m.PDUs != nil) && !waiting[m.ID+1] && !evidence[m.ID] {
 			ids = append(ids, m.ID)
 		}
-		return old || m.CompletedAt.Before(before.Add(outOfOrder)) // ids grow about as times do
+		return old || at.Before(before.Add(outOfOrder)) // ids grow about as times do
 	})
 	out.Texts = len(ids)
 	err := rewrite(s, ids, func(w *writer, id pool.ID) error {
@@ -153,8 +153,8 @@ func (s *Store) eraseTexts(before time.Time, waiting, evidence map[pool.ID]bool,
 		return err
 	}
 	var late []pool.ID // parts that came after their message had gone out
-	walk(s, parts, 0, true, func(p *pool.Part) bool {
-		if p.Message != 0 && p.At.Wall.Before(before) {
+	walkDated(s, parts, now, func(p *pool.Part) time.Time { return p.At.Wall }, func(p *pool.Part, at time.Time) bool {
+		if p.Message != 0 && at.Before(before) {
 			late = append(late, p.ID)
 		}
 		return true
@@ -162,34 +162,35 @@ func (s *Store) eraseTexts(before time.Time, waiting, evidence map[pool.ID]bool,
 	return rewrite(s, late, func(w *writer, id pool.ID) error { return w.write(&record{bucket: parts, key: idKey(uint64(id))}) })
 }
 
-func (s *Store) dropRecords(before, testsBefore time.Time, waiting, evidence map[pool.ID]bool, out *Retained) error {
+func (s *Store) dropRecords(now time.Time, l Limits, waiting, evidence map[pool.ID]bool, out *Retained) error {
+	before, testsBefore := now.Add(-l.Records), now.Add(-l.Tests)
 	drops := map[bucket][]pool.ID{}
-	walk(s, messages, 0, true, func(m *pool.Message) bool {
-		if old := m.CompletedAt.Before(before); !old {
-			return m.CompletedAt.Before(before.Add(outOfOrder))
+	walkDated(s, messages, now, whenCompleted, func(m *pool.Message, at time.Time) bool {
+		if old := at.Before(before); !old {
+			return at.Before(before.Add(outOfOrder))
 		}
 		if !waiting[m.ID+1] && !evidence[m.ID] {
 			drops[messages] = append(drops[messages], m.ID)
 		}
 		return true
 	})
-	walk(s, calls, 0, true, func(c *pool.Call) bool {
-		if !c.EndedAt.IsZero() && c.EndedAt.Before(before) {
+	walkDated(s, calls, now, whenStarted, func(c *pool.Call, at time.Time) bool {
+		if !c.EndedAt.IsZero() && at.Before(before) {
 			drops[calls] = append(drops[calls], c.ID)
 		}
-		return c.StartedAt.Before(before)
+		return at.Before(before)
 	})
-	walk(s, tests, 0, true, func(t *pool.Test) bool {
-		if t.Done && t.ClosedAt.Wall.Before(testsBefore) {
+	walkDated(s, tests, now, whenTested, func(t *pool.Test, at time.Time) bool {
+		if t.Done && ended(at, t.ClosedAt.Wall, now).Before(testsBefore) {
 			drops[tests] = append(drops[tests], t.ID)
 		}
-		return t.CreatedAt.Wall.Before(testsBefore)
+		return at.Before(testsBefore)
 	})
-	walk(s, reservations, 0, true, func(r *pool.Reservation) bool {
-		if !r.EndedAt.IsZero() && r.EndedAt.Wall.Before(before) {
+	walkDated(s, reservations, now, whenReserved, func(r *pool.Reservation, at time.Time) bool {
+		if !r.EndedAt.IsZero() && ended(at, r.EndedAt.Wall, now).Before(before) {
 			drops[reservations] = append(drops[reservations], r.ID)
 		}
-		return r.CreatedAt.Wall.Before(before)
+		return at.Before(before)
 	})
 	for _, b := range []bucket{messages, calls, reservations, tests} {
 		out.Records += len(drops[b])
@@ -213,14 +214,11 @@ func (s *Store) dropRecords(before, testsBefore time.Time, waiting, evidence map
 		}
 	}
 	var closed [][]byte
-	s.view(func(tx *bolt.Tx) {
-		c := tx.Bucket([]byte(deliveries)).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			var d pool.Delivery
-			if unseal(deliveries, k, v, &d) == nil && d.DoneAt.Before(before) {
-				closed = append(closed, slices.Clone(k))
-			}
+	walkDated(s, deliveries, now, whenSent, func(d *pool.Delivery, at time.Time) bool {
+		if at.Before(before) {
+			closed = append(closed, deliveryKey(d.Event, d.Destination))
 		}
+		return true
 	})
 	return rewrite(s, closed, func(w *writer, key []byte) error { return w.write(&record{bucket: deliveries, key: key}) })
 }
@@ -241,11 +239,11 @@ func (w *writer) dropDigestsOf(s *Store, id pool.ID) error {
 
 // dropEvents drops the oldest events, up to the first that a delivery waits for, so that
 // what is kept has no gap.
-func (s *Store) dropEvents(before time.Time, waiting map[pool.ID]bool, out *Retained) error {
-	surplus := s.count(events) - keepEvents
+func (s *Store) dropEvents(now time.Time, waiting map[pool.ID]bool, out *Retained) error {
+	before, surplus := now.Add(-keepEventsFor), s.count(events)-keepEvents
 	var ids []pool.ID
-	walk(s, events, 0, true, func(ev *pool.Event) bool {
-		if waiting[ev.ID] || len(ids) >= surplus && !ev.At.Before(before) {
+	walkDated(s, events, now, func(ev *pool.Event) time.Time { return ev.At }, func(ev *pool.Event, at time.Time) bool {
+		if waiting[ev.ID] || len(ids) >= surplus && !at.Before(before) {
 			return false
 		}
 		ids = append(ids, ev.ID)
@@ -281,10 +279,10 @@ func (s *Store) dropDigests(out *Retained) error {
 	return rewrite(s, all, func(w *writer, k known) error { return w.write(&record{bucket: seen, key: k.key}) })
 }
 
-func (s *Store) dropAudit(before time.Time, out *Retained) error {
+func (s *Store) dropAudit(now, before time.Time, out *Retained) error {
 	var seqs []uint64
-	walk(s, audit, 0, true, func(e *chained) bool {
-		if !e.At.Before(before) {
+	walkDated(s, audit, now, whenNoted, func(e *chained, at time.Time) bool {
+		if !at.Before(before) {
 			return false
 		}
 		seqs = append(seqs, e.Seq)

@@ -100,3 +100,55 @@ func TestRetain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRetainWrongClocks: rows of a clock that stood in 1970 or six years ahead are never
+// taken for old before what came after them is, keep nothing else from being erased, and
+// go then.
+func TestRetainWrongClocks(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	limits := Limits{Texts: 30 * day, Records: 180 * day, Audit: 100 * day, Tests: 180 * day}
+	s := &shelf{t: t, path: filepath.Join(t.TempDir(), "store.db"), now: now, last: 3_000_000_000_000_000}
+	s.open()
+	s.add(now.Add(-300*day), 1)                           // long over
+	s.add(time.Unix(60, 0).UTC(), 2)                      // between 300 and 40 days old
+	s.add(now.Add(6*365*day), 3)                          // likewise
+	s.add(now.Add(-40*day), 4)                            // its text is over
+	s.add(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), 6) // between 40 and 3 days old
+	s.add(now.Add(-3*day), 7)                             // young
+	s.add(time.Unix(3600, 0).UTC(), 8)                    // the newest
+	want := func(at string, records, texts string) {
+		t.Helper()
+		gotR, gotT := "", ""
+		for n, id := range s.ids {
+			if m, ok := s.Message(id); ok {
+				gotR += string(rune('a' + n))
+				if m.Text != nil {
+					gotT += string(rune('a' + n))
+				}
+			}
+		}
+		if gotR != records || gotT != texts {
+			t.Errorf("%s: records %s, texts %s; not %s and %s", at, gotR, gotT, records, texts)
+		}
+		if err := s.CheckAudit(); err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	s.retain(limits)
+	want("now", "bcdefg", "efg")
+	s.now = now.Add(28 * day)
+	s.retain(limits)
+	want("28 days later", "bcdefg", "g")
+	s.now = now.Add(60 * day)
+	s.add(s.now, 10)
+	s.retain(limits)
+	want("60 days later, with a new one", "bcdefgh", "gh")
+	s.now = now.Add(400 * day)
+	s.retain(limits)
+	want("400 days later", "", "")
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -17,14 +17,13 @@ const (
 // shelve moves what is closed and old, or beyond what the database keeps, into the
 // archive: first the files are on disk, then the rows leave the database.
 func (s *Store) shelve(now time.Time, waiting, evidence map[pool.ID]bool, out *Retained) error {
-	before := now.Add(-keepFor)
 	for _, step := range []func() error{
-		func() error { return s.shelveMessages(before, waiting, evidence, out) },
-		func() error { return s.shelveCalls(before, out) },
-		func() error { return s.shelveReservations(before, out) },
-		func() error { return s.shelveDeliveries(before, out) },
-		func() error { return s.shelveTests(before, out) },
-		func() error { return s.shelveAudit(before, out) },
+		func() error { return s.shelveMessages(now, waiting, evidence, out) },
+		func() error { return s.shelveCalls(now, out) },
+		func() error { return s.shelveReservations(now, out) },
+		func() error { return s.shelveDeliveries(now, out) },
+		func() error { return s.shelveTests(now, out) },
+		func() error { return s.shelveAudit(now, out) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -68,17 +67,18 @@ func (s *Store) empty(b *box, out *Retained) error {
 	return err
 }
 
-// shelveRows moves rows of a bucket, oldest first, while old says so or there are too
-// many; pack puts one into the box, and says whether it may go.
-func shelveRows[T any](s *Store, b bucket, old func(*T) bool, pack func(*box, *T) bool, out *Retained) (err error) {
+// shelveRows moves rows of a bucket, oldest first, while they are older than keepFor or
+// there are too many; pack puts one into the box, and says whether it may go.
+func shelveRows[T any](s *Store, b bucket, now time.Time, when func(*T) time.Time, pack func(*box, *T, time.Time) bool, out *Retained) (err error) {
+	before := now.Add(-keepFor)
 	surplus := s.count(b) - keepClosed
 	box, n := newBox(), 0
-	walk(s, b, 0, true, func(v *T) bool {
-		if surplus <= 0 && !old(v) {
+	walkDated(s, b, now, when, func(v *T, at time.Time) bool {
+		if surplus <= 0 && !at.Before(before) {
 			return false // ids grow about as times do
 		}
 		surplus--
-		if pack(box, v) {
+		if pack(box, v, at) {
 			n++
 		}
 		if n >= shelveAtOnce {
@@ -92,63 +92,63 @@ func shelveRows[T any](s *Store, b bucket, old func(*T) bool, pack func(*box, *T
 	return s.empty(box, out)
 }
 
-func (s *Store) shelveMessages(before time.Time, waiting, evidence map[pool.ID]bool, out *Retained) error {
-	return shelveRows(s, messages, func(m *pool.Message) bool { return m.CompletedAt.Before(before) }, func(b *box, m *pool.Message) bool {
+func (s *Store) shelveMessages(now time.Time, waiting, evidence map[pool.ID]bool, out *Retained) error {
+	return shelveRows(s, messages, now, whenCompleted, func(b *box, m *pool.Message, at time.Time) bool {
 		if waiting[m.ID+1] {
 			return false
 		}
 		bare := *m
 		bare.Text, bare.PDUs, bare.Digests = nil, nil, nil
-		b.put(m.CompletedAt, records, shelved{Message: &bare})
+		b.put(at, records, shelved{Message: &bare})
 		if m.Text != nil || m.PDUs != nil {
 			c := texts
 			if evidence[m.ID] {
 				c = trials
 			}
-			b.put(m.CompletedAt, c, shelved{Text: &shelvedText{m.ID, m.Text, m.PDUs}})
+			b.put(at, c, shelved{Text: &shelvedText{m.ID, m.Text, m.PDUs}})
 		}
 		b.drop(messages, idKey(uint64(m.ID)))
 		return true
 	}, out)
 }
 
-func (s *Store) shelveCalls(before time.Time, out *Retained) error {
-	return shelveRows(s, calls, func(c *pool.Call) bool { return c.StartedAt.Before(before) }, func(b *box, c *pool.Call) bool {
+func (s *Store) shelveCalls(now time.Time, out *Retained) error {
+	return shelveRows(s, calls, now, whenStarted, func(b *box, c *pool.Call, at time.Time) bool {
 		if c.EndedAt.IsZero() {
 			return false
 		}
-		b.put(c.StartedAt, records, shelved{Call: c})
+		b.put(at, records, shelved{Call: c})
 		b.drop(calls, idKey(uint64(c.ID)))
 		return true
 	}, out)
 }
 
-func (s *Store) shelveReservations(before time.Time, out *Retained) error {
-	return shelveRows(s, reservations, func(r *pool.Reservation) bool { return r.CreatedAt.Wall.Before(before) }, func(b *box, r *pool.Reservation) bool {
-		if r.EndedAt.IsZero() || !r.EndedAt.Wall.Before(before) {
+func (s *Store) shelveReservations(now time.Time, out *Retained) error {
+	return shelveRows(s, reservations, now, whenReserved, func(b *box, r *pool.Reservation, at time.Time) bool {
+		if r.EndedAt.IsZero() || !ended(at, r.EndedAt.Wall, now).Before(now.Add(-keepFor)) {
 			return false
 		}
-		b.put(r.CreatedAt.Wall, records, shelved{Reservation: r})
+		b.put(at, records, shelved{Reservation: r})
 		b.drop(reservations, idKey(uint64(r.ID)))
 		return true
 	}, out)
 }
 
-func (s *Store) shelveDeliveries(before time.Time, out *Retained) error {
-	return shelveRows(s, deliveries, func(d *pool.Delivery) bool { return d.Since.Before(before) }, func(b *box, d *pool.Delivery) bool {
-		b.put(d.Since, records, shelved{Delivery: d})
+func (s *Store) shelveDeliveries(now time.Time, out *Retained) error {
+	return shelveRows(s, deliveries, now, whenSent, func(b *box, d *pool.Delivery, at time.Time) bool {
+		b.put(at, records, shelved{Delivery: d})
 		b.drop(deliveries, deliveryKey(d.Event, d.Destination))
 		return true
 	}, out)
 }
 
-func (s *Store) shelveTests(before time.Time, out *Retained) error {
-	return shelveRows(s, tests, func(t *pool.Test) bool { return t.CreatedAt.Wall.Before(before) }, func(b *box, t *pool.Test) bool {
+func (s *Store) shelveTests(now time.Time, out *Retained) error {
+	return shelveRows(s, tests, now, whenTested, func(b *box, t *pool.Test, at time.Time) bool {
 		if !t.Done {
 			return false
 		}
 		list := s.liveItems(t.ID)
-		b.put(t.CreatedAt.Wall, trials, shelved{Test: &pool.FinishedTest{Test: *t, Of: list}})
+		b.put(at, trials, shelved{Test: &pool.FinishedTest{Test: *t, Of: list}})
 		b.drop(tests, idKey(uint64(t.ID)))
 		for _, i := range list {
 			b.drop(items, itemKey(t.ID, i.N))
@@ -157,13 +157,13 @@ func (s *Store) shelveTests(before time.Time, out *Retained) error {
 	}, out)
 }
 
-func (s *Store) shelveAudit(before time.Time, out *Retained) error {
+func (s *Store) shelveAudit(now time.Time, out *Retained) error {
 	newest := s.auditSeq()
-	return shelveRows(s, audit, func(e *chained) bool { return e.At.Before(before) }, func(b *box, e *chained) bool {
+	return shelveRows(s, audit, now, whenNoted, func(b *box, e *chained, at time.Time) bool {
 		if e.Seq == newest {
 			return false // the chain goes on from it
 		}
-		b.put(e.At, entries, shelved{Entry: e})
+		b.put(at, entries, shelved{Entry: e})
 		b.drop(audit, idKey(e.Seq))
 		return true
 	}, out)
