@@ -84,7 +84,10 @@ func (f *Forwarder) settle(l *line, it *item, retry bool, r *Result, begun time.
 			l.later(it, r, begun, ended)
 		}
 	}
-	if tried != nil && !it.done { // nothing waits for it: it is lost with the next attempt at most
+	// Nothing waits for it: it is lost with the next attempt at most. A probe every 10 s would
+	// wear out a card.
+	if tried != nil && !it.done && (!l.down || ended.Sub(l.notedAt) >= noteProbes) {
+		l.notedAt = ended
 		f.o.Store.Submit(&pool.Change{Deliveries: []pool.Delivery{*tried}}, func(error) {})
 	}
 	f.mu.Unlock()
