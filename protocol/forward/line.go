@@ -13,8 +13,8 @@ import (
 const (
 	probeEvery    = 10 * time.Second
 	noteProbes    = 5 * time.Minute // between two probes of an outage that are written down
-	downFailures  = 20 // in a row
-	downEvents    = 10 // different ones among them
+	downFailures  = 20              // in a row
+	downEvents    = 10              // different ones among them
 	downTime      = 5 * time.Minute
 	downTimeFloor = 3 // different events within it
 	keepAttempts  = 10
@@ -59,7 +59,7 @@ type line struct {
 	probeAt   time.Time
 	probing   bool
 	notedAt   time.Time // when a failed attempt was last written down
-	streak    int // failures in a row
+	streak    int       // failures in a row
 	streakAt  time.Time
 	streakOf  map[pool.ID]bool
 	last      string // newest result
