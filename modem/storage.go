@@ -170,6 +170,7 @@ func (s *session) read(ctx context.Context, p place) (answer.Message, error) {
 // hand gives a message to the sink. Its place is held until the sink has spoken and
 // the deletion is sent.
 func (s *session) hand(p place, m answer.Message, found Found, at time.Time) {
+	//failpoint:read
 	s.ticket++
 	s.unproven = true
 	h := &held{pdu: m.PDU, ticket: s.ticket}
@@ -247,7 +248,9 @@ func (s *session) deleteOne(ctx context.Context) error {
 	s.doomed = s.doomed[1:]
 	h := s.held[p]
 	delete(s.held, p)
+	//failpoint:before_delete
 	_, err = s.do(ctx, remove(p.index))
+	//failpoint:deleted
 	if err == nil && h != nil {
 		raw, _ := octets(h.pdu)
 		s.o.Sink.Deleted(s.status.ICCID, raw)

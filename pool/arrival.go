@@ -66,6 +66,7 @@ func (p *Pool) Receive(in Incoming, done func(error)) {
 	if iccid != "" {
 		s = p.simOf(iccid)
 	}
+	//failpoint:decoded
 	p.o.Count.Received(in.Slot, in.At)
 	if broken {
 		p.o.Count.Undecodable()

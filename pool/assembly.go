@@ -93,6 +93,7 @@ func (p *Pool) takePart(s *sim, in *Incoming, d Decoded, done func(error)) {
 func (p *Pool) noteSeen(r *recentSeen, done func(error)) func(error) {
 	return func(err error) {
 		if err == nil {
+			//failpoint:part_kept
 			p.mu.Lock()
 			r.committed = true
 			p.mu.Unlock()

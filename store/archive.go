@@ -130,6 +130,7 @@ func (a *archive) replace(day string, c class, write func(io.Writer) error) erro
 		err = draft.Sync()
 	}
 	if err = errors.Join(err, draft.Close()); err == nil {
+		//failpoint:before_archived
 		err = os.Rename(path+".new", path)
 	}
 	if err != nil {

@@ -76,6 +76,7 @@ func (s *Store) backup(w io.Writer, draft string) (*Manifest, error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("copying the database: %w", err)
 	}
+	//failpoint:backup_copied
 	report, err := Check(draft)
 	if err != nil {
 		return nil, fmt.Errorf("checking the copy: %w", err)
@@ -225,6 +226,7 @@ func (s *Store) BackupInto(dir string, keep int) (path string, err error) {
 	if err := writeSynced(draft, func(f *os.File) error { _, err := s.Backup(f); return err }); err != nil {
 		return "", errors.Join(err, ignoreAbsent(os.Remove(draft)))
 	}
+	//failpoint:backed_up
 	if err := errors.Join(os.Rename(draft, path), syncDir(dir)); err != nil {
 		return "", err
 	}

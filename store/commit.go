@@ -145,6 +145,7 @@ func (s *Store) commit(batch []*submission) error {
 			return s.fail(fmt.Errorf("marker: %w", err))
 		}
 	}
+	//failpoint:before_commit
 	w := writer{s: s, tally: tally{LastID: lastID, Records: maps.Clone(s.tally.Records)}, seq: s.seq, head: s.head}
 	err := s.db.Update(func(tx *bolt.Tx) error {
 		if err := s.setAside(tx.Size()); err != nil {
@@ -161,6 +162,7 @@ func (s *Store) commit(batch []*submission) error {
 	if err != nil {
 		return s.fail(err)
 	}
+	//failpoint:after_commit
 	s.seconds.Observe(time.Since(began).Seconds())
 	s.tally, s.seq, s.head = w.tally, w.seq, w.head
 	s.applyDepths(w.moves)

@@ -33,6 +33,7 @@ func (s *Store) compact() error {
 		s.logger.Warn("the store could not be written anew", "error", err)
 		return ignoreAbsent(os.Remove(draft))
 	}
+	//failpoint:before_compacted
 	// The old file's lock is held until the new one's is.
 	if err := errors.Join(os.Rename(draft, s.path), syncDir(filepath.Dir(s.path))); err != nil {
 		return err
@@ -44,6 +45,7 @@ func (s *Store) compact() error {
 	if err := s.db.Close(); err != nil {
 		return errors.Join(err, db.Close())
 	}
+	//failpoint:compacted
 	before := s.used
 	s.db, s.file, s.aside = db, file, 0
 	if err := db.View(func(tx *bolt.Tx) error { s.used = tx.Size(); return nil }); err != nil {

@@ -87,6 +87,7 @@ func restore(path, backup, dir string, was marker, o RestoreOptions) (*Restored,
 	if err := next.write(path); err != nil {
 		return nil, err
 	}
+	//failpoint:before_restored
 	stamp := time.Now().UTC().Format(backupStamp)
 	if r.Replaced, err = putAside(path, "replaced-"+stamp); err != nil {
 		return nil, err
@@ -98,6 +99,7 @@ func restore(path, backup, dir string, was marker, o RestoreOptions) (*Restored,
 	if err := ignoreAbsent(os.Rename(filepath.Join(dir, "archive"), shelves)); err != nil {
 		return nil, err
 	}
+	//failpoint:put_aside
 	return r, errors.Join(os.Rename(fresh, path), syncDir(filepath.Dir(path)))
 }
 

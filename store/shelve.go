@@ -62,6 +62,7 @@ func (s *Store) empty(b *box, out *Retained) error {
 			out.Shelved += len(rows)
 		}
 	}
+	//failpoint:archived
 	err := rewrite(s, b.drops, func(w *writer, r record) error { return w.write(&r) })
 	*b = *newBox()
 	return err

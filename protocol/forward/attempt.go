@@ -34,7 +34,9 @@ func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 			r = Result{Verdict: Permanent, Local: true, Note: "the event can't be written"}
 		} else {
 			ctx, cancel := context.WithTimeout(f.ctx, timeout)
+			//failpoint:before_push
 			r = sender.Send(ctx, &p)
+			//failpoint:pushed
 			cancel()
 		}
 	}
@@ -155,6 +157,7 @@ func (it *item) closed(state pool.DeliveryState, at time.Time) *pool.Delivery {
 
 // receipt commits that a delivery is over, and waits until that is on disk.
 func (f *Forwarder) receipt(row *pool.Delivery) {
+	//failpoint:before_receipt
 	done := make(chan error, 1)
 	f.o.Store.Submit(&pool.Change{Deliveries: []pool.Delivery{*row}}, func(err error) { done <- err })
 	if err := <-done; err != nil {
@@ -162,6 +165,7 @@ func (f *Forwarder) receipt(row *pool.Delivery) {
 		f.Halt()
 		return
 	}
+	//failpoint:receipt_kept
 	if row.State == pool.GivenUp {
 		f.metrics.result(row.Destination, "given_up")
 		f.log.Error("delivery given up", "destination", row.Destination, "event", row.Event, "attempts", row.Attempts)

@@ -148,7 +148,9 @@ func (t *Trigger) ask(ctx context.Context, p *Provider, s *pool.Send) {
 	if !t.o.Wanted(s.Test, s.N) {
 		return
 	}
+	//failpoint:before_ask
 	a := t.exchange(ctx, p, s)
+	//failpoint:asked
 	if ctx.Err() != nil {
 		return
 	}

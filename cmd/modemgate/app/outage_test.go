@@ -168,17 +168,20 @@ func TestOutage(t *testing.T) {
 		if row := f.Status()[0]; len(f.Status()) != 2 || row.GaveUp > 0 {
 			t.Errorf("%+v", f.Status())
 		}
-		if dead.peak > 1 {
-			t.Errorf("%d attempts within 10 s", dead.peak)
+		dead.mu.Lock()
+		tries, peak := dead.tries, dead.peak
+		dead.mu.Unlock()
+		if peak > 1 {
+			t.Errorf("%d attempts within 10 s", peak)
 		}
-		if most := int(long/(10*time.Second)) + 300; dead.tries > most {
-			t.Errorf("%d attempts, not %d at most", dead.tries, most)
+		if most := int(long/(10*time.Second)) + 300; tries > most {
+			t.Errorf("%d attempts, not %d at most", tries, most)
 		}
 		var mem runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&mem)
 		size := s.Bytes()
-		t.Logf("%d messages waited over restarts at %v: %d attempts, %d MiB of memory in use, %d MiB on disk", n, restarts, dead.tries, mem.HeapInuse>>20, size>>20)
+		t.Logf("%d messages waited over restarts at %v: %d attempts, %d MiB of memory in use, %d MiB on disk", n, restarts, tries, mem.HeapInuse>>20, size>>20)
 		if mem.HeapInuse > 128<<20 || size > 200<<20 {
 			t.Error("that is too much")
 		}
@@ -214,11 +217,13 @@ func TestOutage(t *testing.T) {
 			slowest = max(slowest, when.Sub(at))
 			live++
 		}
+		dead.mu.Lock()
 		for _, at := range dead.got {
 			if at.Before(first) {
 				first = at
 			}
 		}
+		dead.mu.Unlock()
 		took := time.Since(first)
 		drained := float64(n) / took.Seconds()
 		t.Logf("drained in %v, %.0f a second; a new message went out after %v at most", took.Round(time.Second), drained, slowest)
@@ -226,12 +231,12 @@ func TestOutage(t *testing.T) {
 			t.Errorf("drained at %.0f a second", drained)
 		}
 		time.Sleep(time.Minute)
+		stop()
 		for name, y := range map[string]*system{"dead": dead, "well": well} {
 			if len(y.got) != live || y.again != 0 {
 				t.Errorf("%s got %d of %d, %d of them again", name, len(y.got), live, y.again)
 			}
 		}
-		stop()
 	})
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)

@@ -46,6 +46,7 @@ type killing struct {
 	rack     *modems.Rack
 	receiver *simulator.Receiver
 	config   string
+	argv     func(args ...string) *exec.Cmd // the program
 	log      bytes.Buffer
 	kills    []time.Time
 
@@ -85,8 +86,16 @@ func TestKills(t *testing.T) {
 
 func newKilling(t *testing.T) *killing {
 	t.Helper()
-	k := &killing{t: t, sent: map[string]bool{}}
-	dir := t.TempDir()
+	k, dir := newBench(t, 6, 3, nil)
+	k.configure(demoConfig(dir, filepath.Join(dir, "rack"), k.receiver.URL(), "127.0.0.1:0", "127.0.0.1:0"))
+	return k
+}
+
+// newBench makes a rack of modems with few slots, a receiver, and the secrets in a folder.
+func newBench(t *testing.T, n, capacity int, behave func(*simulator.Delivery) simulator.Behaviour) (k *killing, dir string) {
+	t.Helper()
+	k = &killing{t: t, sent: map[string]bool{}, argv: program}
+	dir = t.TempDir()
 	var key [32]byte
 	for i := range key {
 		key[i] = byte(i)
@@ -96,7 +105,7 @@ func newKilling(t *testing.T) *killing {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k.receiver, err = simulator.NewReceiver([]protocol.SigningKey{signing}, nil); err != nil {
+	if k.receiver, err = simulator.NewReceiver([]protocol.SigningKey{signing}, behave); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closing(t, k.receiver) })
@@ -110,22 +119,25 @@ func newKilling(t *testing.T) *killing {
 		t.Fatal(err)
 	}
 	if k.rack, err = modems.New(modems.Options{
-		Dir: rackDir, Modems: 6, Profiles: modems.Profiles(), Capacity: 3,
+		Dir: rackDir, Modems: n, Profiles: modems.Profiles(), Capacity: capacity,
 		LatencyMin: time.Millisecond, LatencyMax: 5 * time.Millisecond, Seed: rand.Uint64(),
 	}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closing(t, k.rack) })
 	k.config = filepath.Join(dir, "modemgate.toml")
-	text := demoConfig(dir, rackDir, k.receiver.URL(), "127.0.0.1:0", "127.0.0.1:0")
+	return k, dir
+}
+
+func (k *killing) configure(text string) {
+	k.t.Helper()
 	if err := os.WriteFile(k.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		k.t.Fatal(err)
 	}
-	return k
 }
 
 func (k *killing) start() {
-	k.child = program("run", "-config", k.config)
+	k.child = k.argv("run", "-config", k.config)
 	k.child.Stderr = &k.log
 	if err := k.child.Start(); err != nil {
 		k.t.Fatal(err)
@@ -242,6 +254,12 @@ func (k *killing) judge() {
 			}
 		}
 	}
+	k.nothingDeletedUnread()
+	k.t.Logf("%d messages, %d kills, %d repeats in flight at a kill", len(k.sent), len(k.kills), repeats)
+}
+
+// nothingDeletedUnread holds the rack's own log against the order, and finds the modems empty.
+func (k *killing) nothingDeletedUnread() {
 	read := map[uint64]bool{}
 	for _, e := range k.rack.Events() {
 		switch e.Kind {
@@ -258,7 +276,6 @@ func (k *killing) judge() {
 			k.t.Errorf("part %d was left in modem %d", m.ID, i)
 		}
 	}
-	k.t.Logf("%d messages, %d kills, %d repeats in flight at a kill", len(k.sent), len(k.kills), repeats)
 }
 
 // inFlight says whether an answer given at that time can have been lost to a kill: its
