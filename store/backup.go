@@ -222,6 +222,15 @@ var backupName = regexp.MustCompile(`^modemgate-\d{8}T\d{6}Z\.tar\.gz$`)
 // of them beyond keep, and returns its path. One that does not get whole leaves nothing.
 func (s *Store) BackupInto(dir string, keep int) (path string, err error) {
 	path = filepath.Join(dir, "modemgate-"+time.Now().UTC().Format(backupStamp)+".tar.gz")
+	cut, err := filepath.Glob(filepath.Join(dir, "modemgate-*.tar.gz.new"))
+	if err != nil {
+		return "", err
+	}
+	for _, draft := range cut { // of a process that ended meanwhile
+		if err := os.Remove(draft); err != nil {
+			return "", err
+		}
+	}
 	draft := path + ".new"
 	if err := writeSynced(draft, func(f *os.File) error { _, err := s.Backup(f); return err }); err != nil {
 		return "", errors.Join(err, ignoreAbsent(os.Remove(draft)))

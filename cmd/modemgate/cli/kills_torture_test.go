@@ -202,6 +202,19 @@ func (c *torture) awaitEnd(limit time.Duration) bool {
 	return hit
 }
 
+// meet lets the gateway meet every modem and its card: what lies in a modem's own memory
+// before that is nobody's for sure, and goes to no destination.
+func (c *torture) meet() {
+	c.t.Helper()
+	c.start()
+	ask := newClient(filepath.Join(filepath.Dir(c.config), "data", "control.sock"))
+	waitFor(c.t, "ready modems", func() bool {
+		var st admin.Status
+		return ask.call(c.t.Context(), http.MethodGet, "/api/v1/status", nil, &st) == nil && st.Modems["ready"] == c.rack.Len()
+	}, &c.log)
+	c.end()
+}
+
 // call makes a request of the application.
 func (c *torture) call(ctx context.Context, method, path, body, key string, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
@@ -279,6 +292,7 @@ func (c *torture) book(ctx context.Context, client int) {
 func TestTortureKills(t *testing.T) {
 	program, steps := buildWithFailpoints(t)
 	c := newTorture(t, program)
+	c.meet()
 	ctx, stop := context.WithCancel(t.Context())
 	var load sync.WaitGroup
 	for i := range c.rack.Len() {
@@ -326,6 +340,12 @@ func TestTortureKills(t *testing.T) {
 	t.Logf("%d ends, %v", ends, passed)
 }
 
+func (c *torture) outboxEmpty() bool {
+	ask := newClient(filepath.Join(filepath.Dir(c.config), "data", "control.sock"))
+	list, err := pages[admin.DestinationRow](c.t.Context(), ask, "/api/v1/destinations", 0)
+	return err == nil && len(list) == 1 && list[0].Depth == 0
+}
+
 func (c *torture) judgeTorture() {
 	t := c.t
 	ask := newClient(filepath.Join(filepath.Dir(c.config), "data", "control.sock"))
@@ -344,8 +364,7 @@ func (c *torture) judgeTorture() {
 				return false
 			}
 		}
-		list, err := pages[admin.DestinationRow](t.Context(), ask, "/api/v1/destinations", 0)
-		return err == nil && len(list) == 1 && list[0].Depth == 0
+		return c.outboxEmpty()
 	}, &c.log)
 	repeats := c.confirmed()
 	c.nothingDeletedUnread()
