@@ -42,9 +42,12 @@ func TestTortureErrors(t *testing.T) {
 	rng := seeded(t)
 	ended, survived := 0, 0
 	for range *tortureErrors {
-		call := []string{"pwrite64", "fdatasync", "fsync", "ftruncate", "fallocate", "renameat", "write"}[rng.IntN(7)]
+		call := []string{"pwrite64", "pwrite64", "fdatasync", "fdatasync", "fsync", "ftruncate", "fallocate", "renameat", "write"}[rng.IntN(9)]
 		with := []string{"EIO", "ENOSPC", "EROFS"}[rng.IntN(3)]
-		nth, on := 1+rng.IntN(60), rng.IntN(2) == 0
+		nth, on := 1+rng.IntN(4), rng.IntN(2) == 0 // most are rare
+		if call == "pwrite64" || call == "fdatasync" {
+			nth = 1 + rng.IntN(200) // counted by thread
+		}
 		name := fmt.Sprintf("%s, %s, call %d, from then on %v", call, with, nth, on)
 		dir := t.TempDir()
 		db := filepath.Join(dir, "modemgate.db")
