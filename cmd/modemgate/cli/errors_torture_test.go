@@ -78,7 +78,7 @@ func TestTortureErrors(t *testing.T) {
 		case <-limit.C:
 			survived++
 			_ = exec.Command("pkill", "-KILL", "-f", db).Run() // strace goes with it
-			<-done //nolint:errcheck // it was killed
+			<-done                                             //nolint:errcheck // it was killed
 			if call == "fdatasync" || call == "pwrite64" {
 				t.Errorf("%s: it went on", name)
 			}
