@@ -2,6 +2,7 @@ package forward
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"modemgate/pool"
@@ -38,9 +39,30 @@ func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 			r = sender.Send(ctx, &p)
 			//failpoint:pushed
 			cancel()
+			if m := job.Message; m != nil && m.Text != nil && quotes(r.Answer, *m.Text) {
+				r.Answer = quoted
+			}
 		}
 	}
 	f.settle(l, it, retry, &r, begun)
+}
+
+// quoted stands for an answer that gives the message back: lists show answers, and texts
+// only to whoever asks for them.
+const quoted = "(the answer quotes the message)"
+
+// quotes says whether an answer has a run of the text in it.
+func quotes(answer, text string) bool {
+	const run = 8 // bytes
+	if len(text) < run {
+		return len(text) > 3 && strings.Contains(answer, text)
+	}
+	for i := 0; i+run <= len(text); i++ {
+		if strings.Contains(answer, text[i:i+run]) {
+			return true
+		}
+	}
+	return false
 }
 
 // settle takes an attempt's outcome. The worker keeps its place until a receipt is on disk.
