@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -21,6 +22,9 @@ import (
 
 // checkedPath makes the test binary a child that checks that store and says what it found.
 const checkedPath = "MODEMGATE_TEST_CHECK"
+
+// flips is more in the long form: go test ./store -run Flipped -timeout 1h -flips 2000.
+var flips = flag.Int("flips", 40, "how many bits TestFlippedBits flips")
 
 // filled makes a closed store with n changes and returns its path.
 func filled(t *testing.T, n int) string {
@@ -260,7 +264,7 @@ func TestFlippedBits(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	found, crashed, harmless := 0, 0, 0
-	for range 120 {
+	for range *flips {
 		bit := rng.Int64N(r.Bytes * 8)
 		data := bytes.Clone(pristine)
 		data[bit/8] ^= 1 << (bit % 8)
