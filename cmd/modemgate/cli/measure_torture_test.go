@@ -26,6 +26,8 @@ import (
 //
 //	scripts/torture -run 'TestCard|TestIsolation|TestOverload|TestScrapes'
 
+const floodToken = "ffffffffffffffffffffffffffffffffffffffff"
+
 // measure is a program under a load whose times are taken.
 type measure struct {
 	*torture
@@ -39,7 +41,8 @@ func newMeasure(t *testing.T, n int, argv func(args ...string) *exec.Cmd) *measu
 	k, dir := newBench(t, n, 20, nil)
 	k.argv = argv
 	m := &measure{torture: &torture{killing: k, api: freePort(t)}, ids: map[string]uint64{}, of: map[string]int{}}
-	k.configure(demoConfig(dir, filepath.Join(dir, "rack"), k.receiver.URL(), m.api, freePort(t)))
+	k.configure(demoConfig(dir, filepath.Join(dir, "rack"), k.receiver.URL(), m.api, freePort(t)) +
+		"[[app]]\nname = \"flood\"\ntoken = \"" + floodToken + "\"\nsenders = [\"X\"]\nsims = { all = true }\n")
 	k.start()
 	ask := newClient(filepath.Join(dir, "data", "control.sock"))
 	waitFor(t, "ready modems", func() bool {
@@ -230,7 +233,7 @@ func (m *measure) dawdle(ctx context.Context, body bool) {
 
 // flood asks without a pause, and counts the answers.
 func (m *measure) flood(ctx context.Context, guess bool, answers map[int]int) {
-	token := strings.Repeat("t", 40)
+	token := floodToken
 	if guess {
 		token = "guessed"
 	}
