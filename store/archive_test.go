@@ -278,7 +278,7 @@ func TestArchiveDamaged(t *testing.T) {
 	if got := s.list(true, 100); !slices.Equal(got[len(got)-17:], s.ids[3:]) {
 		t.Errorf("%v", got)
 	}
-	if s.damaged.Load() == 0 {
+	if s.Damaged() == 0 {
 		t.Error("the damage was not told")
 	}
 	if err := s.Close(); err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -59,7 +60,7 @@ func (s *Store) Backup(w io.Writer) (*Manifest, error) {
 	if free, total := s.Disk(); total > 0 && free < uint64(s.Bytes())+2*roomFloor {
 		return nil, fmt.Errorf("%w for the copy: %d MiB are free", ErrNoRoom, free>>20)
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(s.path), filepath.Base(s.path)+".backup-*")
+	dir, err := os.MkdirTemp(filepath.Dir(s.path), draftPattern)
 	if err != nil {
 		return nil, err
 	}
@@ -214,15 +215,20 @@ func unpack(t io.Reader, name, dir string) (Entry, error) {
 	return e, err
 }
 
-const backupStamp = "20060102T150405Z"
+const (
+	backupStamp = "20060102T150405Z"
+	instanceLen = 8         // of an instance's letters, in a backup's name
+	stampAhead  = time.Hour // a backup's name that is farther ahead is of a clock that was wrong
+)
 
-var backupName = regexp.MustCompile(`^modemgate-\d{8}T\d{6}Z\.tar\.gz$`)
+var backupName = regexp.MustCompile(`^modemgate-([0-9a-f]{8})-(\d{8}T\d{6}Z)\.tar\.gz$`)
 
-// BackupInto puts a backup into a folder under the name of its time, deletes the oldest
-// of them beyond keep, and returns its path. One that does not get whole leaves nothing.
-func (s *Store) BackupInto(dir string, keep int) (path string, err error) {
-	path = filepath.Join(dir, "modemgate-"+time.Now().UTC().Format(backupStamp)+".tar.gz")
-	cut, err := filepath.Glob(filepath.Join(dir, "modemgate-*.tar.gz.new"))
+// BackupInto puts a backup into a folder under the name of its store and its time, deletes
+// the oldest of the store's beyond keep, and returns its path. One that does not get whole
+// leaves nothing. It ends when ctx does.
+func (s *Store) BackupInto(ctx context.Context, dir string, keep int) (path string, err error) {
+	of := "modemgate-" + s.header.Instance[:instanceLen] + "-"
+	cut, err := filepath.Glob(filepath.Join(dir, of+"*.tar.gz.new"))
 	if err != nil {
 		return "", err
 	}
@@ -231,15 +237,16 @@ func (s *Store) BackupInto(dir string, keep int) (path string, err error) {
 			return "", err
 		}
 	}
+	path = filepath.Join(dir, of+time.Now().UTC().Format(backupStamp)+".tar.gz")
 	draft := path + ".new"
-	if err := writeSynced(draft, func(f *os.File) error { _, err := s.Backup(f); return err }); err != nil {
+	if err := writeSynced(draft, func(f *os.File) error { _, err := s.Backup(&until{ctx, f}); return err }); err != nil {
 		return "", errors.Join(err, ignoreAbsent(os.Remove(draft)))
 	}
 	//failpoint:backed_up
 	if err := errors.Join(os.Rename(draft, path), syncDir(dir)); err != nil {
 		return "", err
 	}
-	all, err := Backups(dir)
+	all, err := Backups(dir, s.header.Instance)
 	if err != nil {
 		return "", err
 	}
@@ -254,26 +261,53 @@ func (s *Store) BackupInto(dir string, keep int) (path string, err error) {
 	return path, nil
 }
 
+// until writes while a context goes on.
+type until struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+// Write implements io.Writer.
+func (u *until) Write(b []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.w.Write(b)
+}
+
 // TakenAt is when a backup was taken, by its name.
 func TakenAt(path string) time.Time {
-	at, err := time.Parse("modemgate-"+backupStamp+".tar.gz", filepath.Base(path))
+	name := backupName.FindStringSubmatch(filepath.Base(path))
+	if name == nil {
+		return time.Time{}
+	}
+	at, err := time.Parse(backupStamp, name[2])
 	if err != nil {
 		return time.Time{}
 	}
 	return at
 }
 
-// Backups lists the backups of a folder, newest first.
-func Backups(dir string) (out []string, err error) {
+// Backups lists a store's backups in a folder, newest first; those whose names are ahead of
+// the clock come last. An empty instance stands for any store's.
+func Backups(dir, instance string) (out []string, err error) {
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range files {
-		if backupName.MatchString(f.Name()) {
+		name := backupName.FindStringSubmatch(f.Name())
+		if name != nil && (instance == "" || name[1] == instance[:instanceLen]) {
 			out = append(out, filepath.Join(dir, f.Name()))
 		}
 	}
-	slices.Reverse(out) // ReadDir sorts by name, and that is the time
+	limit := time.Now().Add(stampAhead)
+	when := func(path string) time.Time {
+		if at := TakenAt(path); at.Before(limit) {
+			return at
+		}
+		return time.Time{}
+	}
+	slices.SortStableFunc(out, func(a, b string) int { return when(b).Compare(when(a)) })
 	return out, nil
 }

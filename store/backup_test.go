@@ -49,7 +49,7 @@ func TestBackupRestores(t *testing.T) {
 			if c.fresh {
 				path = filepath.Join(t.TempDir(), "store.db")
 			}
-			r, err := Restore(path, backup, RestoreOptions{Send: c.send, ClockRight: true, Who: "operator", Why: "test"})
+			r, err := Restore(path, backup, RestoreOptions{Send: c.send, Who: "operator", Why: "test"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -99,7 +99,7 @@ func TestBackupRestores(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			left, err := filepath.Glob(path + ".backup-*")
+			left, err := filepath.Glob(filepath.Join(filepath.Dir(path), draftPattern))
 			if err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)
 			}
@@ -135,14 +135,14 @@ func TestBackupRefusals(t *testing.T) {
 			if err := os.WriteFile(file, data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Restore(s.path, file, RestoreOptions{ClockRight: true})
+			_, err := Restore(s.path, file, RestoreOptions{})
 			if !errors.Is(err, ErrNotBackup) && !errors.Is(err, ErrNewer) {
 				t.Errorf("error %v", err)
 			}
 		})
 	}
 	other := filled(t, 1)
-	if _, err := Restore(other, backup, RestoreOptions{ClockRight: true}); !errors.Is(err, ErrForeign) {
+	if _, err := Restore(other, backup, RestoreOptions{}); !errors.Is(err, ErrForeign) {
 		t.Errorf("foreign: %v", err)
 	}
 	s.open() // as it was
@@ -186,9 +186,9 @@ func zip(t *testing.T, data []byte) []byte {
 	return b.Bytes()
 }
 
-// TestRestoreWithoutClock leaps over all ids that may have been used where neither a marker
-// nor the clock says which were.
-func TestRestoreWithoutClock(t *testing.T) {
+// TestRestoreWithoutMarker leaps over all ids that may have been used where no marker says
+// which were.
+func TestRestoreWithoutMarker(t *testing.T) {
 	t.Parallel()
 	s, backup := backedUp(t)
 	if err := s.Close(); err != nil {
@@ -208,18 +208,22 @@ func TestBackupInto(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	dir := t.TempDir()
-	for _, name := range []string{"modemgate-20400101T000000Z.tar.gz", "modemgate-20400102T000000Z.tar.gz", "modemgate-20200101T000000Z.tar.gz", "notes.txt"} {
+	own := "modemgate-" + s.Header().Instance[:instanceLen] + "-"
+	for _, name := range []string{own + "20400101T000000Z.tar.gz", own + "20400102T000000Z.tar.gz", own + "20200101T000000Z.tar.gz", own + "20200102T000000Z.tar.gz", "modemgate-00000000-20200101T000000Z.tar.gz", "notes.txt"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	path, err := s.BackupInto(dir, 2)
+	path, err := s.BackupInto(t.Context(), dir, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := Backups(dir)
-	if err != nil || len(list) != 3 || list[2] != path {
+	list, err := Backups(dir, s.Header().Instance) // those of a clock that was ahead go first
+	if err != nil || len(list) != 2 || list[0] != path || filepath.Base(list[1]) != own+"20200102T000000Z.tar.gz" {
 		t.Errorf("%v, %v", list, err)
+	}
+	if all, err := Backups(dir, ""); err != nil || len(all) != 3 { // another box's is not touched
+		t.Errorf("%v, %v", all, err)
 	}
 	if age := time.Since(TakenAt(path)); age < 0 || age > time.Hour {
 		t.Errorf("taken %v ago", age)

@@ -65,7 +65,7 @@ func Check(path string) (*Report, error) {
 		return db.View(r.read)
 	})
 	err = errors.Join(err, db.Close())
-	if err == nil && m.Instance != "" && m.Instance != r.Instance {
+	if err == nil && r.Sound() && m.Instance != "" && m.Instance != r.Instance {
 		err = fmt.Errorf("%w: the marker beside it names another one", ErrForeign)
 	}
 	return r, err
@@ -80,7 +80,7 @@ func (r *Report) read(tx *bolt.Tx) error {
 	if !r.Sound() {
 		return nil // what its pages say can't be trusted
 	}
-	h, t, err := readMeta(tx)
+	h, t, err := readMeta(tx, func(error) {}) // it is counted below
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,11 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 
 	"modemgate/pool"
 )
@@ -137,13 +135,10 @@ func (s *Store) commit(batch []*submission) error {
 	if lastID+idsAhead/2 > s.marker.Ceiling {
 		m := s.marker
 		m.Ceiling = lastID + idsAhead
-		switch err := m.write(s.path); {
-		case err == nil:
-			s.marker = m
-		case errors.Is(err, unix.ENOSPC) && lastID < s.marker.Ceiling: // there is time until the disk has room
-		default:
+		if err := m.write(s.path); err != nil {
 			return s.fail(fmt.Errorf("marker: %w", err))
 		}
+		s.marker = m
 	}
 	//failpoint:before_commit
 	w := writer{s: s, tally: tally{LastID: lastID, Records: maps.Clone(s.tally.Records)}, seq: s.seq, head: s.head}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -28,7 +29,7 @@ func (s *Store) compact() error {
 		s.logger.Warn("the store is mostly free space, and the disk has no room to write it anew", "bytes", s.used, "free", free)
 		return nil
 	}
-	draft := s.path + ".compact"
+	draft := filepath.Join(filepath.Dir(s.path), strings.Replace(draftPattern, "*", "compact", 1))
 	if err := s.copyLive(draft); err != nil {
 		s.logger.Warn("the store could not be written anew", "error", err)
 		return ignoreAbsent(os.Remove(draft))
@@ -74,7 +75,7 @@ func (s *Store) keepCopy(tx *bolt.Tx) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err // of a change that a crash cut short: it is of the same store
 	}
-	draft := path + ".new"
+	draft := filepath.Join(filepath.Dir(s.path), strings.Replace(draftPattern, "*", "schema", 1))
 	if err := writeSynced(draft, func(f *os.File) error { _, err := tx.WriteTo(f); return err }); err != nil {
 		return errors.Join(err, ignoreAbsent(os.Remove(draft)))
 	}
@@ -95,17 +96,20 @@ func writeSynced(path string, write func(*os.File) error) error {
 	return errors.Join(err, f.Close())
 }
 
+// draftPattern is how files and folders are named that are being made, in the store's folder.
+const draftPattern = ".modemgate-draft-*"
+
 // sweepDrafts removes what a crash left of files that were being made.
 func (s *Store) sweepDrafts() {
-	for _, pattern := range []string{".new-*", ".compact", ".schema-*.new", ".marker.new", ".backup-*"} {
-		drafts, err := filepath.Glob(s.path + pattern)
-		if err != nil {
-			continue // the folder's name is no pattern of ours
+	drafts, err := filepath.Glob(filepath.Join(filepath.Dir(s.path), draftPattern))
+	if err != nil {
+		return // the folder's name is no pattern of ours
+	}
+	for _, d := range drafts {
+		if err := os.RemoveAll(d); err != nil {
+			s.logger.Warn("a draft was left behind", "file", d, "error", err)
+			continue
 		}
-		for _, d := range drafts {
-			if err := os.RemoveAll(d); err != nil {
-				s.logger.Warn("a draft was left behind", "error", err)
-			}
-		}
+		s.logger.Info("a draft of a run that was cut short is removed", "file", d)
 	}
 }

@@ -87,6 +87,14 @@ func TestDamagedFile(t *testing.T) {
 			},
 			nil, true, func(r *Report) bool { return r.Sound() && r.Damaged == 1 && r.Missing == 0 },
 		},
+		"a key": { // out of its order: the pages themselves are wrong
+			func(b []byte) []byte { return bytes.ReplaceAll(b, idKey(2_000_000_000_000_004), idKey(1<<63+4)) },
+			nil, false, func(r *Report) bool { return !r.Sound() },
+		},
+		"the tally": {
+			func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"last_id":`), []byte(`"last_iD":`)) },
+			nil, true, func(r *Report) bool { return r.Sound() && r.Damaged == 1 },
+		},
 		"whole": {func(b []byte) []byte { return b }, nil, true, func(r *Report) bool { return r.Whole() }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +113,13 @@ func TestDamagedFile(t *testing.T) {
 				t.Fatalf("open: %v", err)
 			}
 			if err != nil {
+				if _, again := Open(path, Options{}); errors.Is(again, ErrLocked) {
+					t.Error("it is left locked")
+				}
 				return
+			}
+			if want := name == "first header" || name == "second header"; s.HalfHeader() != want {
+				t.Errorf("half a header %v", s.HalfHeader())
 			}
 			n := 0
 			s.Messages(0, true, func(*pool.Message) bool { n++; return true })
@@ -164,7 +178,7 @@ func TestForeign(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = db.Update(func(tx *bolt.Tx) error {
-		h, _, err := readMeta(tx)
+		h, _, err := readMeta(tx, func(error) {})
 		if err != nil {
 			return err
 		}
@@ -189,8 +203,17 @@ func TestForeign(t *testing.T) {
 // TestDamagedMarker goes on with the store that the marker stands for.
 func TestDamagedMarker(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "\x00\x00\x00", "{}", `{"instance":"`} {
+	for _, text := range []string{"", "\x00\x00\x00", "{}", `{"instance":"`, "one digit"} {
 		path := filled(t, 3)
+		if text == "one digit" {
+			good, err := os.ReadFile(markerPath(path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := bytes.Index(good, []byte(`"ceiling":`)) + 12
+			good[at] ^= 1
+			text = string(good)
+		}
 		if err := os.WriteFile(markerPath(path), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -305,5 +328,61 @@ func TestHeaderFormat(t *testing.T) {
 		if binary.NativeEndian.Uint32(h) != headerMagic || binary.NativeEndian.Uint32(h[headerSize:]) != testPage || binary.NativeEndian.Uint64(h[headerSummed:]) != sum.Sum64() {
 			t.Errorf("header %d is not as we read it", n)
 		}
+	}
+}
+
+// TestDamagedDelivery keeps a message waiting whose delivery's own record is damaged.
+func TestDamagedDelivery(t *testing.T) {
+	t.Parallel()
+	path := filled(t, 5)
+	edit(t, path, func(b []byte) []byte {
+		return bytes.ReplaceAll(b, []byte(`"event":2000000000000005,"destination":"crm","state":"pending"`), []byte(`"event":2000000000000005,"destination":"crm","state":"pendinG"`))
+	})
+	for round := range 2 { // its row is written anew at the first start
+		s, err := Open(path, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (s.Damaged() == 1) != (round == 0) || len(s.Pending("crm")) != 5 {
+			t.Errorf("round %d: %d damaged, %d wait", round, s.Damaged(), len(s.Pending("crm")))
+		}
+		if j, ok := s.Job("crm", 2_000_000_000_000_005); !ok || j.Message == nil || j.Message.ID != 2_000_000_000_000_004 {
+			t.Errorf("round %d: %+v", round, j)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r, err := Check(path); err != nil || !r.Whole() {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// TestFullMarker writes the marker over the old one where there is no room for another.
+func TestFullMarker(t *testing.T) {
+	t.Parallel()
+	path := filled(t, 1)
+	m := marker{Instance: Instance(path), Ceiling: 1 << 52, Clean: true}
+	m.Sum = m.sum()
+	text, err := os.ReadFile(markerPath(path))
+	if err != nil || len(text) != markerSize {
+		t.Fatalf("%d bytes, %v", len(text), err)
+	}
+	other := filepath.Join(t.TempDir(), "modemgate.db")
+	if err := m.write(other); err != nil {
+		t.Fatal(err)
+	}
+	if text, err = os.ReadFile(markerPath(other)); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("full")
+	if err := m.overwrite(path, text, full); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := readMarker(path); err != nil || got != m {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := m.overwrite(filepath.Join(t.TempDir(), "none"), text, full); !errors.Is(err, full) {
+		t.Errorf("%v", err)
 	}
 }

@@ -45,7 +45,7 @@
 // The file has blocks for [reserve] bytes behind its last page, and [Store.Room] says when
 // those or the disk's last megabytes are touched: what is open can still be closed then.
 // [Check] reads a whole file, [Store.Backup] copies it with the archive while it is
-// written, [Restore] puts such a copy in its place, [Quarantine] puts it aside.
+// written, [Restore] puts such a copy in its place and keeps what it replaces.
 //
 // # What it never does
 //

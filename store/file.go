@@ -40,9 +40,6 @@ func openFile(path string) (*bolt.DB, *os.File, error) {
 	if info.Size() == 0 { // bbolt would make it a new, empty database
 		return nil, nil, fmt.Errorf("%w: the file is empty", ErrNotStore)
 	}
-	if _, err := lockedHeaders(path); err != nil {
-		return nil, nil, err
-	}
 	return openBolt(path, &bolt.Options{
 		Timeout:         lockTimeout,
 		FreelistType:    bolt.FreelistMapType,
@@ -53,7 +50,9 @@ func openFile(path string) (*bolt.DB, *os.File, error) {
 
 // openBolt opens path and says in the store's own terms why it cannot. The file is the
 // database's, closed with it.
-func openBolt(path string, o *bolt.Options) (db *bolt.DB, file *os.File, err error) {
+func openBolt(path string, o *bolt.Options) (_ *bolt.DB, _ *os.File, err error) {
+	var db *bolt.DB
+	var file *os.File
 	o.OpenFile = func(name string, flag int, mode os.FileMode) (_ *os.File, err error) {
 		file, err = os.OpenFile(name, flag, mode)
 		return file, err
@@ -100,7 +99,7 @@ func createIfAbsent(path string) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	draft, err := os.CreateTemp(filepath.Dir(path), draftPattern)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"os"
 )
 
@@ -55,14 +56,23 @@ func readHeaders(path string) (half bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	holds, other := headerAt(f, 0), (*header)(nil)
+	holds, err := headerAt(f, 0)
+	if err != nil {
+		return false, err
+	}
+	var other *header
 	if holds != nil {
-		other = headerAt(f, holds.size)
-	} else {
-		for size := int64(leastPage); size <= mostPage && holds == nil; size *= 2 {
-			if h := headerAt(f, size); h != nil && h.size == size {
-				holds = h
-			}
+		if other, err = headerAt(f, holds.size); err != nil {
+			return false, err
+		}
+	}
+	for size := int64(leastPage); size <= mostPage && holds == nil; size *= 2 {
+		h, err := headerAt(f, size)
+		if err != nil {
+			return false, err
+		}
+		if h != nil && h.size == size {
+			holds = h
 		}
 	}
 	if holds == nil {
@@ -78,19 +88,32 @@ func readHeaders(path string) (half bool, err error) {
 	return half, nil
 }
 
-// headerAt reads a header; nil when it is damaged.
-func headerAt(f *os.File, at int64) *header {
+// headerAt reads a header; nil when it is damaged. An error is of the disk.
+func headerAt(f *os.File, at int64) (*header, error) {
 	page := make([]byte, headerOffset+headerSummed+8)
-	if _, err := f.ReadAt(page, at); err != nil {
-		return nil
+	if _, err := f.ReadAt(page, at); errors.Is(err, io.EOF) {
+		return nil, nil //nolint:nilnil // there is none
+	} else if err != nil {
+		return nil, err
 	}
 	h := page[headerOffset:]
 	sum := fnv.New64a()
 	sum.Write(h[:headerSummed])
 	if binary.NativeEndian.Uint32(h) != headerMagic || !bytes.Equal(binary.NativeEndian.AppendUint64(nil, sum.Sum64()), h[headerSummed:headerSummed+8]) {
-		return nil
+		return nil, nil //nolint:nilnil // there is none
 	}
 	return &header{
 		size: int64(binary.NativeEndian.Uint32(h[headerSize:])), pages: binary.NativeEndian.Uint64(h[headerPages:]), tx: binary.NativeEndian.Uint64(h[headerTx:]),
+	}, nil
+}
+
+// Readable reads the whole file: what a disk can't give is no damage of ours.
+func Readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
 	}
+	defer f.Close()
+	_, err = io.Copy(io.Discard, f)
+	return err
 }

@@ -200,7 +200,7 @@ func TestEarlierSchemas(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = db.Update(func(tx *bolt.Tx) error {
-			h, tl, err := readMeta(tx)
+			h, tl, err := readMeta(tx, func(error) {})
 			if err != nil {
 				return err
 			}

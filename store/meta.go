@@ -108,7 +108,8 @@ func putMeta(tx *bolt.Tx, key []byte, v any) error {
 }
 
 // readMeta reads header and tally, and refuses a file that is not a store of this version.
-func readMeta(tx *bolt.Tx) (h Header, t tally, err error) {
+// A tally that is damaged is reckoned anew from the records; damage is told of it.
+func readMeta(tx *bolt.Tx, damage func(error)) (h Header, t tally, err error) {
 	b := tx.Bucket([]byte(meta))
 	if b == nil || b.Get(headerKey()) == nil {
 		return h, t, fmt.Errorf("%w: no header", ErrNotStore)
@@ -124,5 +125,28 @@ func readMeta(tx *bolt.Tx) (h Header, t tally, err error) {
 			return h, t, fmt.Errorf("%w: bucket %s is missing", ErrDamaged, name)
 		}
 	}
-	return h, t, unseal(meta, tallyKey(), b.Get(tallyKey()), &t)
+	if err := unseal(meta, tallyKey(), b.Get(tallyKey()), &t); err != nil {
+		damage(err)
+		t = reckon(tx)
+	}
+	return h, t, nil
+}
+
+// reckon makes the tally from what is there.
+func reckon(tx *bolt.Tx) tally {
+	t := tally{Records: map[bucket]int{}}
+	for _, name := range buckets() {
+		b := tx.Bucket([]byte(name))
+		if b == nil || name == meta {
+			continue
+		}
+		c := b.Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			t.Records[name]++
+			if name.byID() && name != audit && len(k) >= idSize {
+				t.LastID = max(t.LastID, keyID(k))
+			}
+		}
+	}
+	return t
 }

@@ -26,6 +26,6 @@ func (s *Store) register(reg prometheus.Registerer) error {
 	damaged := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "modemgate_store_damaged_records",
 		Help: "Records found damaged since the start.",
-	}, func() float64 { return float64(s.damaged.Load()) })
+	}, func() float64 { return float64(s.Damaged()) })
 	return errors.Join(reg.Register(s.seconds), reg.Register(bytes), reg.Register(damaged))
 }

@@ -56,19 +56,42 @@ func (s *Store) applyDepths(moves []move) {
 	}
 }
 
-// loadDepths counts the outbox.
-func (s *Store) loadDepths(tx *bolt.Tx) {
+// loadDepths counts the outbox, and returns rows to be written anew because theirs are damaged.
+func (s *Store) loadDepths(tx *bolt.Tx) (rebuilt []pool.Delivery) {
 	var moves []move
 	c := tx.Bucket([]byte(outbox)).Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		var d pool.Delivery
 		if err := unseal(outbox, k, v, &d); err != nil {
 			s.damage(err)
+			if d, ok := s.pendingAgain(tx, k); ok {
+				rebuilt = append(rebuilt, *d)
+				moves = append(moves, move{d.Destination, d.Event, d.Since, true})
+			}
 			continue
 		}
 		moves = append(moves, move{d.Destination, d.Event, d.Since, true})
 	}
 	s.applyDepths(moves)
+	return rebuilt
+}
+
+// pendingAgain makes a waiting delivery anew from its key and its event: its own record is
+// damaged, what it is to deliver need not be.
+func (s *Store) pendingAgain(tx *bolt.Tx, key []byte) (*pool.Delivery, bool) {
+	name, id, ok := bytes.Cut(key, []byte{0})
+	if !ok || len(id) != idSize {
+		return nil, false
+	}
+	ev, ok := fetch[pool.Event](s, tx, events, id)
+	if !ok {
+		return nil, false
+	}
+	d := &pool.Delivery{Event: ev.ID, Destination: string(name), State: pool.Pending, Since: ev.At, Message: ev.Message}
+	if m, ok := fetch[pool.Message](s, tx, messages, idKey(uint64(ev.Message))); ok {
+		d.ICCID = m.ICCID
+	}
+	return d, true
 }
 
 // Outbox says how many deliveries wait for a destination, and since when the oldest does.

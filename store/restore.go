@@ -13,7 +13,7 @@ import (
 	"modemgate/pool"
 )
 
-// stride is how far ids leap when nothing says up to where they were used: more than a
+// stride is how far ids leap when no marker says up to where they were used: more than a
 // box uses in a year, as ids are microseconds.
 const stride = uint64(366 * 24 * time.Hour / time.Microsecond)
 
@@ -21,10 +21,9 @@ const stride = uint64(366 * 24 * time.Hour / time.Microsecond)
 type RestoreOptions struct {
 	// Send lets go out what was pending when the backup was taken: much of it may have
 	// been delivered since. Otherwise it is held until each destination is resumed.
-	Send bool
-	// ClockRight says that the wall's clock is known to be right.
-	ClockRight bool
-	Who, Why   string // of the audit entry
+	Send     bool
+	Aside    string // what the name of the store that it replaces tells; empty: replaced
+	Who, Why string // of the audit entry
 }
 
 // Restored says what Restore has done.
@@ -38,16 +37,18 @@ type Restored struct {
 // name. Nothing is touched before the backup is known to be whole. The store's marker is
 // kept, so no id is used again. ErrLocked: somebody has the store open.
 func Restore(path, backup string, o RestoreOptions) (*Restored, error) {
-	unlock, err := lock(path)
-	if err != nil {
-		return nil, err
+	for _, what := range []string{filepath.Dir(path), path} { // one restore at a time, and no daemon
+		unlock, err := lock(what)
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
 	}
-	defer unlock()
 	was, err := readMarker(path)
 	if err != nil && !errors.Is(err, errMarker) {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".backup-*")
+	dir, err := os.MkdirTemp(filepath.Dir(path), draftPattern)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func restore(path, backup, dir string, was marker, o RestoreOptions) (*Restored,
 	if was.Instance != "" && was.Instance != m.Instance {
 		return nil, fmt.Errorf("%w: the backup is of another one than this box had", ErrForeign)
 	}
-	fresh := filepath.Join(dir, databaseEntry)
+	fresh, shelves := filepath.Join(dir, databaseEntry), filepath.Join(filepath.Dir(path), "archive")
 	if report, err := Check(fresh); err != nil {
 		return nil, err
 	} else if !report.Sound() {
@@ -79,28 +80,61 @@ func restore(path, backup, dir string, was marker, o RestoreOptions) (*Restored,
 	if err != nil {
 		return nil, err
 	}
-	next := marker{Instance: m.Instance, Ceiling: max(was.Ceiling, last), Clean: true}
-	if was.Instance == "" && !o.ClockRight {
+	if err := adopt(dir, path); err != nil {
+		return nil, err
+	}
+	next := marker{Instance: m.Instance, Ceiling: max(was.Ceiling, last)}
+	if was.Instance == "" {
 		next.Ceiling += stride
 	}
-	// A crash from here on leaves a store or a marker without one, never a half.
 	if err := next.write(path); err != nil {
 		return nil, err
 	}
 	//failpoint:before_restored
-	stamp := time.Now().UTC().Format(backupStamp)
-	if r.Replaced, err = putAside(path, "replaced-"+stamp); err != nil {
-		return nil, err
+	// From here on there is always one of the two stores at path, whole, and the marker is
+	// that of both; until the end it calls neither left in order.
+	suffix := o.Aside
+	if suffix == "" {
+		suffix = "replaced"
 	}
-	shelves := filepath.Join(filepath.Dir(path), "archive")
-	if _, err = putAside(shelves, "replaced-"+stamp); err != nil {
+	suffix += "-" + time.Now().UTC().Format("20060102T150405.000Z")
+	if _, err = putAside(shelves, suffix); err != nil {
 		return nil, err
 	}
 	if err := ignoreAbsent(os.Rename(filepath.Join(dir, "archive"), shelves)); err != nil {
 		return nil, err
 	}
+	if err := ignoreAbsent(os.Link(path, path+"."+suffix)); err != nil {
+		return nil, err
+	} else if _, err := os.Lstat(path + "." + suffix); err == nil {
+		r.Replaced = path + "." + suffix
+	}
 	//failpoint:put_aside
-	return r, errors.Join(os.Rename(fresh, path), syncDir(filepath.Dir(path)))
+	if err := errors.Join(os.Rename(fresh, path), syncDir(filepath.Dir(path))); err != nil {
+		return nil, err
+	}
+	next.Clean = true
+	return r, next.write(path)
+}
+
+// adopt puts what was unpacked on disk, and gives it to whom the store's folder belongs.
+func adopt(dir, path string) error {
+	if err := ignoreAbsent(syncDir(filepath.Join(dir, "archive"))); err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	if err := unix.Stat(filepath.Dir(path), &st); err != nil {
+		return &os.PathError{Op: "stat", Path: filepath.Dir(path), Err: err}
+	}
+	return filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(name, int(st.Uid), int(st.Gid))
+	})
 }
 
 // prepare notes in the fresh store what has become of it, and holds what waits. It
@@ -115,6 +149,12 @@ func (r *Restored) prepare(path string, o RestoreOptions) (last uint64, err erro
 	known := map[string]pool.DestinationState{}
 	for _, d := range s.Destinations() {
 		known[d.Name] = d
+	}
+	for name, d := range known {
+		if d.Held > 0 && o.Send { // it was held when the backup was taken
+			d.Name, d.Held = name, 0
+			c.Destinations = append(c.Destinations, d)
+		}
 	}
 	for _, name := range s.OutboxNames() {
 		if o.Send {
@@ -133,17 +173,6 @@ func (r *Restored) prepare(path string, o RestoreOptions) (last uint64, err erro
 	done := make(chan error, 1)
 	s.Submit(c, func(err error) { done <- err })
 	return last, errors.Join(<-done, s.Close())
-}
-
-// Quarantine puts the store at path aside under a name that tells of it, and returns
-// that. Its marker stays: a store is missed here.
-func Quarantine(path string) (string, error) {
-	unlock, err := lock(path)
-	if err != nil {
-		return "", err
-	}
-	defer unlock()
-	return putAside(path, "damaged-"+time.Now().UTC().Format(backupStamp))
 }
 
 // putAside renames what is at path, if anything is, and returns its new name.

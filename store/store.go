@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +38,9 @@ var (
 type Options struct {
 	Logger     *slog.Logger          // nil: discarded
 	Registerer prometheus.Registerer // nil: metrics are kept but not exported
+	// Unchecked means that the store should have been checked and was not: Close does not
+	// mark it as left in order.
+	Unchecked bool
 }
 
 // Store is an open store. Its methods are safe for concurrent use.
@@ -48,7 +50,9 @@ type Store struct {
 	db      *bolt.DB // nil: see Unusable
 	file    *os.File // that db has open
 	header  Header   // as found, before it was opened
-	damaged atomic.Int64
+	damages damages
+	half    bool // one of the file's two headers was damaged
+	checked bool
 	archive *archive
 	seconds prometheus.Histogram
 	room    room
@@ -107,7 +111,7 @@ func newStore(path string, o Options) *Store {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{
-		path: path, logger: o.Logger, seconds: newCommitSeconds(), pending: map[string]*depth{}, room: room{path: path},
+		path: path, logger: o.Logger, checked: !o.Unchecked, seconds: newCommitSeconds(), pending: map[string]*depth{}, room: room{path: path},
 		wake: make(chan struct{}, 1), failed: make(chan struct{}), committed: make(chan struct{}),
 	}
 	s.archive = newArchive(path, s.damage)
@@ -147,6 +151,9 @@ func (s *Store) open() (err error) {
 	if err := createIfAbsent(s.path); err != nil {
 		return err
 	}
+	if s.half, err = lockedHeaders(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if s.db, s.file, err = openFile(s.path); err != nil {
 		return err
 	}
@@ -160,9 +167,10 @@ func (s *Store) open() (err error) {
 // begin reads what is kept as a whole, and makes one commit: it shows that the disk
 // takes one, and brings a store of an earlier schema to this one.
 func (s *Store) begin() error {
+	var rebuilt []pool.Delivery
 	err := guard(func() error {
 		return s.db.View(func(tx *bolt.Tx) (err error) {
-			if s.header, s.tally, err = readMeta(tx); err != nil {
+			if s.header, s.tally, err = readMeta(tx, s.damage); err != nil {
 				return err
 			}
 			if s.marker.Instance != "" && s.marker.Instance != s.header.Instance {
@@ -174,7 +182,7 @@ func (s *Store) begin() error {
 				}
 			}
 			s.used = tx.Size()
-			s.loadDepths(tx)
+			rebuilt = s.loadDepths(tx)
 			s.loadAudit(tx)
 			return nil
 		})
@@ -199,7 +207,17 @@ func (s *Store) begin() error {
 		if err := migrate(tx, &h); err != nil {
 			return err
 		}
-		return putMeta(tx, headerKey(), h)
+		for i := range rebuilt {
+			key := outboxKey(rebuilt[i].Destination, rebuilt[i].Event)
+			value, err := seal(outbox, key, &rebuilt[i])
+			if err != nil {
+				return err
+			}
+			if err := tx.Bucket([]byte(outbox)).Put(key, value); err != nil {
+				return err
+			}
+		}
+		return errors.Join(putMeta(tx, headerKey(), h), putMeta(tx, tallyKey(), s.tally))
 	}); err != nil {
 		return err
 	}
@@ -227,6 +245,9 @@ func (s *Store) Close() error {
 	if err := errors.Join(s.Err(), s.db.Close()); err != nil {
 		return err
 	}
+	if !s.checked {
+		return nil
+	}
 	s.marker.Clean = true
 	return s.marker.write(s.path)
 }
@@ -241,8 +262,12 @@ func (s *Store) Err() error {
 	return s.err
 }
 
+// HalfHeader says whether one of the file's two headers was damaged at Open. The other one
+// stands; if the damaged one was the newer, the last transaction is lost.
+func (s *Store) HalfHeader() bool { return s.half }
+
 // Damaged is how many records were found damaged since Open.
-func (s *Store) Damaged() int64 { return s.damaged.Load() }
+func (s *Store) Damaged() int64 { return s.damages.count() }
 
 // Bytes is the size of the file.
 func (s *Store) Bytes() int64 {
@@ -253,8 +278,29 @@ func (s *Store) Bytes() int64 {
 	return info.Size()
 }
 
+// damages are the records that were found damaged, each once, however often it is read.
+type damages struct {
+	mu    sync.Mutex
+	found map[string]struct{} // by what is said of it
+}
+
+func (d *damages) count() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return int64(len(d.found))
+}
+
 // damage notes a record that is not what was written. It is left out.
 func (s *Store) damage(err error) {
-	s.damaged.Add(1)
-	s.logger.Error("a record is damaged and left out", "error", err)
+	d := &s.damages
+	d.mu.Lock()
+	_, known := d.found[err.Error()]
+	if d.found == nil {
+		d.found = map[string]struct{}{}
+	}
+	d.found[err.Error()] = struct{}{}
+	d.mu.Unlock()
+	if !known {
+		s.logger.Error("a record is damaged and left out", "error", err)
+	}
 }

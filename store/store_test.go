@@ -182,7 +182,7 @@ func TestDamagedRecord(t *testing.T) {
 			t.Errorf("message %d: read %v", i, ok)
 		}
 	}
-	if s.damaged.Load() == 0 {
+	if s.Damaged() == 0 {
 		t.Error("the damage was not counted")
 	}
 }

@@ -301,7 +301,7 @@ func (f *Forwarder) giveUpOld(now time.Time, right bool) {
 	for _, l := range f.lines {
 		limit := l.GiveUpAfter
 		for _, it := range l.rows {
-			if it.running || it.age(now, right) < limit {
+			if it.running || it.held || it.age(now, right) < limit {
 				continue
 			}
 			row := it.closed(pool.GivenUp, now)
@@ -324,7 +324,9 @@ func (f *Forwarder) Pause(name string, paused bool, why string) bool {
 	l.paused, l.why = paused, why
 	if !paused {
 		for _, it := range l.rows {
-			it.held = false
+			if it.held { // its time begins now
+				it.held, it.born = false, time.Now()
+			}
 		}
 		l.rise(time.Now())
 		l.tokens = max(1, l.BacklogRate/10)

@@ -108,3 +108,29 @@ func TestStoreFails(t *testing.T) {
 		}
 	})
 }
+
+// TestHeldIsNotGivenUp holds what is older than give_up_after, too; its time begins with
+// the resume.
+func TestHeldIsNotGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost(t, 4, func(context.Context, *Parcel) Result { return Result{Verdict: Refused, Note: "422"} })
+		p.stop()
+		p.store.rows[1] = pool.Delivery{Event: 1, Destination: "crm", State: pool.Pending, Since: time.Now().Add(-30 * 24 * time.Hour)}
+		p.store.states = []pool.DestinationState{{Name: "crm", Held: 1}}
+		p.start(t, 4)
+		time.Sleep(10 * 24 * time.Hour)
+		if row := p.store.row(1); row.State != pool.Pending || len(p.of(1)) != 0 {
+			t.Errorf("%s after %d attempts", row.State, len(p.of(1)))
+		}
+		p.f.Pause("crm", false, "")
+		time.Sleep(6 * 24 * time.Hour)
+		if row := p.store.row(1); row.State != pool.Pending || len(p.of(1)) < 10 {
+			t.Errorf("%s after %d attempts", row.State, len(p.of(1)))
+		}
+		time.Sleep(2 * 24 * time.Hour)
+		p.stop()
+		if row := p.store.row(1); row.State != pool.GivenUp {
+			t.Errorf("%s", row.State)
+		}
+	})
+}

@@ -333,6 +333,7 @@ func (a *App) Start() error {
 	a.goes("alarms", func(ctx context.Context) error { a.alarms.Run(ctx); return nil })
 	a.goes("watch", a.watch)
 	a.goes("chores", a.chores)
+	a.goes("backups", a.backups)
 	a.serve()
 	// Modems end first, before those who take what they receive.
 	a.goes("modems", a.rack.Run)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"syscall"
@@ -12,15 +13,32 @@ import (
 // backupEvery is a bit less than a day, so that a look every hour comes to one a day.
 const backupEvery = 24*time.Hour - 10*time.Minute
 
-// backup takes the day's backup when it is due. What is wrong with it is an alarm until
-// one goes well.
-func (a *App) backup() {
+// backups takes the day's backup when it is due, until ctx ends: by itself, since a disk of
+// another machine may take its time.
+func (a *App) backups(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		a.backup(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// backup takes a backup if one is due. What is wrong with it is an alarm until one goes well.
+func (a *App) backup(ctx context.Context) {
 	a.mu.Lock()
 	c := a.config.Backup
 	a.mu.Unlock()
 	fault := ""
 	if c.Dir != "" {
-		if err := a.backupInto(c.Dir, c.Keep); err != nil {
+		if err := a.backupInto(ctx, c.Dir, c.Keep); err != nil {
+			if ctx.Err() != nil {
+				return // it was cut short by the stop
+			}
 			a.log.Error("the backup failed", "error", err)
 			fault = "the backup failed: " + err.Error()
 		} else if sameDisk(c.Dir, a.o.Config.DataDir) {
@@ -32,8 +50,8 @@ func (a *App) backup() {
 	a.mu.Unlock()
 }
 
-func (a *App) backupInto(dir string, keep int) error {
-	list, err := store.Backups(dir)
+func (a *App) backupInto(ctx context.Context, dir string, keep int) error {
+	list, err := store.Backups(dir, a.store.Header().Instance)
 	if err != nil {
 		return err
 	}
@@ -43,7 +61,7 @@ func (a *App) backupInto(dir string, keep int) error {
 		}
 	}
 	begun := time.Now()
-	path, err := a.store.BackupInto(dir, keep)
+	path, err := a.store.BackupInto(ctx, dir, keep)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,7 @@ const (
 
 // chores does what is due every hour and every day, until ctx ends. At the start and
 // every day the audit log is checked, and its head noted in the journal, where whoever can
-// write the store can't. Every hour what is older than its time is erased, and a backup
-// taken if the last is a day old.
+// write the store can't. Every hour what is older than its time is erased.
 func (a *App) chores(ctx context.Context) error {
 	timer := time.NewTimer(firstErased)
 	defer timer.Stop()
@@ -23,7 +22,6 @@ func (a *App) chores(ctx context.Context) error {
 		if hours%hoursOfDay == 0 {
 			a.checkAudit()
 		}
-		a.backup()
 		select {
 		case <-ctx.Done():
 			return nil

@@ -26,9 +26,6 @@ func bootNow() pool.Boot {
 	return b
 }
 
-// ClockRight says whether the machine's clock is known to be right.
-func ClockRight() bool { return synchronised() }
-
 // synchronised asks the kernel whether somebody keeps its clock right. A kernel that
 // can't be asked is trusted.
 func synchronised() bool {

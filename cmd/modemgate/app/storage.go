@@ -36,13 +36,17 @@ func (a *App) openStore(c *config.Config) error {
 	o := store.Options{Logger: a.log, Registerer: a.registry}
 	err := os.MkdirAll(c.DataDir, 0o750)
 	if err == nil {
-		err = a.inspect(path)
+		o.Unchecked, err = a.inspect(path)
+	}
+	if errors.Is(err, context.Canceled) { // the stop came meanwhile
+		return err
 	}
 	if err == nil {
 		a.store, err = store.Open(path, o)
 	}
 	if errors.Is(err, store.ErrDamaged) && store.Expected(path) {
 		if err = a.replaceDamaged(path, c.Backup.Dir, err); err == nil {
+			o.Unchecked = false
 			a.store, err = store.Open(path, o)
 		}
 	}
@@ -53,15 +57,21 @@ func (a *App) openStore(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	a.readTrouble(path)
 	a.onStop("store", func(context.Context) error { return a.store.Close() })
+	if a.store.HalfHeader() {
+		const lost = "one of the store's two headers was damaged: if it was the newer one, the last transaction is lost"
+		a.log.Error(lost)
+		a.backupNow, a.o.Trouble = true, lost
+	}
+	a.readTrouble(path)
 	return nil
 }
 
-// inspect checks a store that was not left in order.
-func (a *App) inspect(path string) error {
+// inspect checks a store that was not left in order. unchecked means that the check could
+// not be made: the next start is to try again.
+func (a *App) inspect(path string) (unchecked bool, err error) {
 	if store.LeftInOrder(path) {
-		return nil
+		return false, nil
 	}
 	check := a.o.CheckStore
 	if check == nil {
@@ -70,51 +80,51 @@ func (a *App) inspect(path string) error {
 	begun := time.Now()
 	r, err := check(path)
 	switch {
-	case store.Final(err):
-		return err
+	case store.Final(err), errors.Is(err, context.Canceled):
+		return false, err
 	case err != nil: // opening it says more
 		a.log.Warn("the store could not be checked", "error", err)
-		return nil
+		return true, nil
 	case !r.Sound():
-		return fmt.Errorf("%w file: %s", store.ErrDamaged, r.Faults[0])
+		return false, fmt.Errorf("%w file: %s", store.ErrDamaged, r.Faults[0])
 	}
 	a.log.Info("the store was not left in order and has been checked", "records", r.Records, "took", time.Since(begun).Round(time.Millisecond))
 	if r.Damaged+r.Missing > 0 {
 		a.log.Error("records of the store are damaged; they are left out, all others are there", "damaged", r.Damaged, "missing", r.Missing)
 		a.lacking = r.Damaged + r.Missing
 	}
-	if r.HalfHeader {
-		a.log.Error("one of the store's two headers is damaged; if it was the newer one, the last transaction is lost")
-		a.backupNow = true
-	}
-	return nil
+	return false, nil
 }
 
-// replaceDamaged puts the store aside and the newest good backup in its place.
+// replaceDamaged puts the newest good backup in the place of the store, which is kept
+// beside it. Without one the store stays where it is. What the disk can't give is not
+// taken for damage, neither of the store nor of a backup: that error may pass.
 func (a *App) replaceDamaged(path, dir string, why error) error {
-	aside, err := store.Quarantine(path)
-	if err != nil {
-		return errors.Join(why, err)
+	if err := store.Readable(path); err != nil {
+		return fmt.Errorf("reading the store: %w", err)
 	}
-	a.log.Error("the store is damaged and was put aside", "error", why, "file", aside)
 	var list []string
 	if dir != "" {
-		if list, err = store.Backups(dir); err != nil {
-			a.log.Error("backups can't be listed", "error", err)
+		var err error
+		if list, err = store.Backups(dir, store.Instance(path)); err != nil {
+			return fmt.Errorf("the store is damaged, and the folder of its backups can't be read: %w", err)
 		}
 	}
 	for _, backup := range list {
-		r, err := store.Restore(path, backup, store.RestoreOptions{ClockRight: a.o.Sync(), Who: "modemgate", Why: "the store was damaged"})
-		if err != nil {
+		r, err := store.Restore(path, backup, store.RestoreOptions{Aside: "damaged", Who: "modemgate", Why: "the store was damaged"})
+		switch {
+		case err == nil:
+			a.log.Error("the store is damaged and was put aside; a backup was restored: what came after it is lost, what was pending in it is held until each destination is resumed",
+				"error", why, "aside", r.Replaced, "file", backup, "taken", r.Taken, "held", r.Held)
+			a.o.Trouble = "the store was damaged: the backup of " + r.Taken.Format(time.RFC3339) + " is in its place, what came after it is lost"
+			return nil
+		case errors.Is(err, store.ErrNotBackup), errors.Is(err, store.ErrForeign), errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrNewer):
 			a.log.Error("a backup is of no use", "file", backup, "error", err)
-			continue
+		default:
+			return fmt.Errorf("restoring %s: %w", backup, err)
 		}
-		a.log.Error("a backup was restored: what came after it is lost, what was pending in it is held until each destination is resumed",
-			"file", backup, "taken", r.Taken, "held", r.Held)
-		a.o.Trouble = "the store was damaged: the backup of " + r.Taken.Format(time.RFC3339) + " is in its place, what came after it is lost"
-		return nil
 	}
-	return fmt.Errorf("%w; it is kept as %s, and there is no good backup in [backup] dir", why, aside)
+	return fmt.Errorf("%w; there is no good backup in [backup] dir", why)
 }
 
 // troubleFile tells the next run why this one has ended.
@@ -128,7 +138,10 @@ func (a *App) readTrouble(path string) {
 		return
 	}
 	if text, err := os.ReadFile(troubleFile(path)); err == nil {
-		a.trouble = string(text)
+		if a.trouble != "" {
+			a.trouble += "; "
+		}
+		a.trouble += string(text)
 		if err := os.Remove(troubleFile(path)); err != nil {
 			a.log.Warn("removing the note of the last failure", "error", err)
 		}
@@ -140,9 +153,9 @@ func (a *App) readTrouble(path string) {
 func (a *App) storeFailed(err error) {
 	a.forward.Halt()
 	a.tellStoreError(err)
+	a.breaks(err)
 	// Where the disk takes nothing there is no note, and the journal has it.
 	_ = os.WriteFile(troubleFile(StorePath(a.o.Config)), []byte("the last run ended because the store could not be written"), 0o600)
-	a.breaks(err)
 }
 
 func (a *App) tellStoreError(err error) {
@@ -177,7 +190,7 @@ func (a *App) serveWithout() {
 				return nil
 			case <-tick.C:
 			}
-			err := tryStore(a.o.Config)
+			err := a.tryStore(a.o.Config)
 			if err == nil || store.Final(err) { // what is final is told by the next start
 				return ErrStoreBack
 			}
@@ -187,11 +200,15 @@ func (a *App) serveWithout() {
 }
 
 // tryStore opens the store and closes it again.
-func tryStore(c *config.Config) error {
+func (a *App) tryStore(c *config.Config) error {
 	if err := os.MkdirAll(c.DataDir, 0o750); err != nil {
 		return err
 	}
-	s, err := store.Open(StorePath(c), store.Options{})
+	unchecked, err := a.inspect(StorePath(c))
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(StorePath(c), store.Options{Unchecked: unchecked})
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"modemgate/cmd/modemgate/app"
 	"modemgate/store"
 )
@@ -55,7 +53,13 @@ func backup(e *env, c *client, path string) (err error) {
 	if err != nil {
 		return &failure{what: "the backup did not come whole", err: err, try: "once more; the daemon's log says what was wrong"}
 	}
-	if err := errors.Join(draft.Sync(), os.Rename(draft.Name(), path)); err != nil {
+	if err := draft.Sync(); err != nil {
+		return &failure{what: "writing the backup", err: err}
+	}
+	if err := os.Rename(draft.Name(), path); err != nil {
+		return &failure{what: "writing the backup", err: err}
+	}
+	if err := syncFolder(filepath.Dir(path)); err != nil {
 		return &failure{what: "writing the backup", err: err}
 	}
 	if _, err := fmt.Fprintf(e.stdout, "%s: %d records and %d files of the archive, of %s\n", path, m.Records, len(m.Files)-1, m.Taken.Format(time.RFC3339)); err != nil {
@@ -65,6 +69,14 @@ func backup(e *env, c *client, path string) (err error) {
 		return &failure{what: fmt.Sprintf("%d records of the store are damaged, in the backup, too", m.Damaged), try: "keep an older backup as well"}
 	}
 	return nil
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func restoreCommand() command {
@@ -97,7 +109,7 @@ func restore(e *env, dir, path string, send bool) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return &failure{what: "restoring", err: err}
 	}
-	r, err := store.Restore(path, e.args[0], store.RestoreOptions{Send: send, ClockRight: app.ClockRight(), Who: "operator", Why: "modemgate restore"})
+	r, err := store.Restore(path, e.args[0], store.RestoreOptions{Send: send, Who: "operator", Why: "modemgate restore"})
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return &failure{what: "restoring", err: err, try: stopFirst}
@@ -105,9 +117,6 @@ func restore(e *env, dir, path string, send bool) error {
 		return &failure{what: "restoring", err: err, try: "move what is in " + dir + " aside, the .marker too, if the other box's store is meant to live here"}
 	case err != nil:
 		return &failure{what: "restoring; nothing was replaced unless it says so", err: err}
-	}
-	if err := giveTo(dir, path); err != nil {
-		return &failure{what: "giving the store to the owner of " + dir, err: err, try: "chown -R modemgate: " + dir}
 	}
 	if _, err := fmt.Fprintf(e.stdout, "the backup of %s is in place: %d records\n", r.Taken.Format(time.RFC3339), r.Records); err != nil {
 		return err
@@ -131,26 +140,4 @@ func answers(ctx context.Context, socket string) bool {
 		return false
 	}
 	return conn.Close() == nil
-}
-
-// giveTo gives what root has restored to whom the data folder belongs.
-func giveTo(dir, path string) error {
-	var st unix.Stat_t
-	if os.Geteuid() != 0 || unix.Stat(dir, &st) != nil {
-		return nil
-	}
-	return errors.Join(os.Chown(path, int(st.Uid), int(st.Gid)), os.Chown(path+".marker", int(st.Uid), int(st.Gid)), giveAll(filepath.Join(dir, "archive"), int(st.Uid), int(st.Gid)))
-}
-
-func giveAll(dir string, uid, gid int) error {
-	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, uid, gid)
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,7 +84,10 @@ func checkInChild(ctx context.Context, config string) func(string) (*store.Repor
 		text, err := cmd.Output()
 		var out checked
 		if json.Unmarshal(text, &out) != nil { // it did not get so far
-			if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitCrashed {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if exit, ok := errors.AsType[*exec.ExitError](err); ok && (bytes.Contains(exit.Stderr, []byte("unexpected fault address")) || bytes.Contains(exit.Stderr, []byte("SIGBUS"))) {
 				return nil, fmt.Errorf("%w file: reading it ends the process", store.ErrDamaged)
 			}
 			return nil, fmt.Errorf("the check did not end: %w", err)
@@ -109,6 +113,3 @@ func (r *retold) Error() string { return r.text }
 
 // Unwrap says which error it was there.
 func (r *retold) Unwrap() error { return r.is }
-
-// exitCrashed is how a Go program ends that has read beyond the end of a mapped file.
-const exitCrashed = 2

@@ -155,6 +155,40 @@ func TestTortureProgramErrors(t *testing.T) {
 	}
 }
 
+// TestTortureReads lets the disk give nothing when a store that was killed is read again.
+// It is not taken for damage: no backup takes its place, and all is there afterwards.
+func TestTortureReads(t *testing.T) {
+	program, _ := buildWithFailpoints(t)
+	k := newTorture(t, program)
+	k.more(fmt.Sprintf("[backup]\ndir = %q\n", t.TempDir()))
+	k.meet()
+	k.start()
+	k.send(&k.log)
+	k.drain(30 * time.Second)
+	k.kill()
+	for _, nth := range []int{1, 2, 5} {
+		log := &journal{}
+		k.child = injected("pread64", "error=EIO", nth, true, "/dev/null", program, "run", "-config", k.config)
+		k.child.Stderr = log
+		if err := k.child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "a word", func() bool { return strings.Contains(log.String(), "modemgate runs") }, log)
+		waits := strings.Contains(log.String(), "the store can't be used")
+		if !waits && nth == 1 || strings.Contains(log.String(), "put aside") { // later ones may suffice to open it
+			t.Errorf("from read %d on:\n%s", nth, log)
+		}
+		_ = exec.Command("pkill", "-KILL", "-f", k.config).Run() // strace goes with it
+		_ = k.child.Wait()
+	}
+	k.start()
+	k.send(&k.log)
+	k.end()
+	if n := len(k.words()); n != len(k.sent) {
+		t.Errorf("%d of %d", n, len(k.sent))
+	}
+}
+
 // TestTortureFullDisk fills the disk of a running gateway, to the floor and then to the last
 // byte. Messages stay on the SIMs, new reservations get 507, releases go through; when
 // there is room again everything comes, without a restart.

@@ -194,7 +194,7 @@ func buildWithFailpoints(t *testing.T) (path string, names []string) {
 	flags, all := withFailpoints(t)
 	path = filepath.Join(t.TempDir(), "modemgate")
 	cmd := exec.CommandContext(t.Context(), "go", append(append([]string{"build"}, flags...), "-o", path, "./cmd/modemgate")...)
-	cmd.Dir = moduleDir(t, "")
+	cmd.Dir, cmd.Env = moduleDir(t, ""), append(os.Environ(), "CGO_ENABLED=0") // as it is shipped
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

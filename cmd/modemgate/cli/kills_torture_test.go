@@ -37,6 +37,7 @@ var (
 const (
 	tortureWorkers = 8
 	tortureAnswer  = 300 * time.Millisecond // that the receiver takes at most
+	exitCrashed    = 2                      // of a Go program that panics
 )
 
 // torture is a program that is ended at its steps and at random, under load.

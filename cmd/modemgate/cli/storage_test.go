@@ -16,6 +16,7 @@ import (
 	"time"
 
 	modems "modemgate/modem/simulator"
+	"modemgate/store"
 )
 
 // journal is what a program writes, read while it runs.
@@ -131,15 +132,24 @@ func TestDamagedStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(backups, "modemgate-20990101T000000Z.tar.gz"), day[:len(day)/2], 0o600); err != nil { // the newest is of no use
+	db := filepath.Join(filepath.Dir(k.config), "data", "modemgate.db")
+	first, err := filepath.Glob(filepath.Join(backups, "modemgate-*.tar.gz")) // that of the start, without a message
+	if err != nil || len(first) != 1 {
+		t.Fatalf("%v, %v", first, err)
+	}
+	named := func(ahead time.Duration) string {
+		of := store.Instance(db)[:8]
+		return filepath.Join(backups, "modemgate-"+of+"-"+time.Now().Add(ahead).UTC().Format("20060102T150405Z")+".tar.gz")
+	}
+	if err := os.WriteFile(named(2*time.Minute), day[:len(day)/2], 0o600); err != nil { // the newest is of no use
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(backups, "modemgate-20980101T000000Z.tar.gz"), day, 0o600); err != nil {
+	good := named(time.Minute)
+	if err := os.WriteFile(good, day, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	k.drain(time.Minute)
 	k.kill()
-	db := filepath.Join(filepath.Dir(k.config), "data", "modemgate.db")
 	cut := func() {
 		t.Helper()
 		if err := os.Truncate(db, 30_000); err != nil {
@@ -150,7 +160,7 @@ func TestDamagedStore(t *testing.T) {
 	k.put() // while nobody runs
 	begin()
 	waitFor(t, "what came meanwhile", func() bool { return len(k.words()) >= len(k.sent) }, log)
-	for _, want := range []string{"the store is damaged and was put aside", "a backup is of no use", "modemgate-20980101T000000Z.tar.gz"} {
+	for _, want := range []string{"the store is damaged and was put aside", "a backup is of no use", "file=" + good} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, log)
 		}
@@ -168,7 +178,10 @@ func TestDamagedStore(t *testing.T) {
 	if err := os.RemoveAll(backups); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // damaged, then lost
+	if err := os.Mkdir(backups, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
 		if out, err := program("run", "-config", k.config).CombinedOutput(); err == nil || !strings.Contains(err.Error(), "exit status 79") || !strings.Contains(string(out), "try: modemgate restore") {
 			t.Fatalf("%v:\n%s", err, out)
 		}

@@ -19,7 +19,7 @@ func buildKeeper(t *testing.T) (path string, names map[string][]string) {
 	flags, names := withFailpoints(t)
 	path = filepath.Join(t.TempDir(), "keeper")
 	build := exec.CommandContext(t.Context(), "go", append(append([]string{"build"}, flags...), "-o", path, "./cmd/modemgate/cli/testdata/keeper")...)
-	build.Dir = moduleDir(t, "")
+	build.Dir, build.Env = moduleDir(t, ""), append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

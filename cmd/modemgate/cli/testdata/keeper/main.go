@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -29,7 +30,7 @@ const (
 func run(op, path string, args []string) error {
 	switch op {
 	case "restore":
-		_, err := store.Restore(path, args[0], store.RestoreOptions{ClockRight: true, Who: "operator"})
+		_, err := store.Restore(path, args[0], store.RestoreOptions{Who: "operator"})
 		return err
 	case "check":
 		r, err := store.Check(path)
@@ -52,7 +53,7 @@ func run(op, path string, args []string) error {
 		keep := 1000 * aDay
 		_, err = s.Retain(time.Now(), store.Limits{Texts: keep, Records: keep, Audit: keep, Tests: keep})
 	case "backup":
-		_, err = s.BackupInto(args[0], 3)
+		_, err = s.BackupInto(context.Background(), args[0], 3)
 	case "list":
 		err = list(s)
 	case "write":
