@@ -14,29 +14,68 @@ import (
 	"modemgate/modem/simulator"
 )
 
+// virtual is a rack in memory, in virtual time, with the product on it.
+type virtual struct {
+	t     *testing.T
+	rack  *simulator.Rack
+	owner *owner
+	stop  func()
+}
+
+func newVirtual(t *testing.T, dir string, o simulator.Options, m modem.Options) *virtual {
+	t.Helper()
+	v := &virtual{t: t, owner: &owner{}}
+	o.Dir, o.Memory = dir, true
+	var err error
+	if v.rack, err = simulator.New(o); err != nil {
+		t.Fatal(err)
+	}
+	m.Ports, m.Sink = []string{filepath.Join(dir, "*")}, v.owner
+	m.Open = func(node string, _ int) (line.Port, error) { return v.rack.Open(node) }
+	r, err := modem.New(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = r.Run(ctx) }()
+	v.stop = func() {
+		cancel()
+		<-done
+		if err := v.rack.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return v
+}
+
+// read are the messages that were read; none was deleted before.
+func (v *virtual) read() map[uint64]bool {
+	v.t.Helper()
+	read := map[uint64]bool{}
+	for _, e := range v.rack.Events() {
+		switch e.Kind {
+		case simulator.Read:
+			read[e.MessageID] = true
+		case simulator.Deleted:
+			if !read[e.MessageID] {
+				v.t.Errorf("modem %d: message %d was deleted unread", e.Modem, e.MessageID)
+			}
+		}
+	}
+	return read
+}
+
 // TestSweepKeepsAnnouncements lets messages come while storages are listed, on each
 // family, in virtual time: what was announced is told as that, whichever way it was read.
 func TestSweepKeepsAnnouncements(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		rack, err := simulator.New(simulator.Options{
-			Dir: dir, Memory: true, Modems: len(simulator.Profiles()), Profiles: simulator.Profiles(), LatencyMin: 100 * time.Millisecond, LatencyMax: 400 * time.Millisecond, Seed: 1,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := &owner{}
-		r, err := modem.New(modem.Options{
-			Ports: []string{filepath.Join(dir, "*")}, Rescan: time.Minute, Sweep: time.Second, Sink: o,
-			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = r.Run(ctx) }()
+		v := newVirtual(t, dir, simulator.Options{
+			Modems: len(simulator.Profiles()), Profiles: simulator.Profiles(), LatencyMin: 100 * time.Millisecond, LatencyMax: 400 * time.Millisecond, Seed: 1,
+		}, modem.Options{Rescan: time.Minute, Sweep: time.Second})
+		rack, o := v.rack, v.owner
 		time.Sleep(time.Minute)
 		const each = 40
 		for n := range each {
@@ -58,11 +97,7 @@ func TestSweepKeepsAnnouncements(t *testing.T) {
 		if _, err := rack.Open(rack.Modem(0).Port()); err == nil {
 			t.Error("a port was opened twice")
 		}
-		cancel()
-		<-done
-		if err := rack.Close(); err != nil {
-			t.Error(err)
-		}
+		v.stop()
 	})
 }
 
@@ -76,23 +111,10 @@ func TestReusedPlaces(t *testing.T) {
 	t.Logf("seed %d", seed)
 	synctest.Test(t, func(t *testing.T) {
 		profiles := simulator.Profiles()
-		rack, err := simulator.New(simulator.Options{
-			Dir: dir, Memory: true, Modems: len(profiles), Profiles: profiles, LatencyMin: 5 * time.Millisecond, LatencyMax: 30 * time.Millisecond, Seed: seed,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := &owner{}
-		r, err := modem.New(modem.Options{
-			Ports: []string{filepath.Join(dir, "*")}, Rescan: time.Minute, Sweep: 300 * time.Millisecond, Sink: o,
-			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = r.Run(ctx) }()
+		v := newVirtual(t, dir, simulator.Options{
+			Modems: len(profiles), Profiles: profiles, LatencyMin: 5 * time.Millisecond, LatencyMax: 30 * time.Millisecond, Seed: seed,
+		}, modem.Options{Rescan: time.Minute, Sweep: 300 * time.Millisecond})
+		rack := v.rack
 		time.Sleep(time.Minute)
 		const each = 400
 		var feeds sync.WaitGroup
@@ -107,25 +129,10 @@ func TestReusedPlaces(t *testing.T) {
 		}
 		feeds.Wait()
 		time.Sleep(time.Minute)
-		read := map[uint64]bool{}
-		for _, e := range rack.Events() {
-			switch e.Kind {
-			case simulator.Read:
-				read[e.MessageID] = true
-			case simulator.Deleted:
-				if !read[e.MessageID] {
-					t.Errorf("modem %d: message %d was deleted unread", e.Modem, e.MessageID)
-				}
-			}
+		if n := len(v.read()); n != each*rack.Len() {
+			t.Errorf("%d messages were read, not %d", n, each*rack.Len())
 		}
-		if len(read) != each*rack.Len() {
-			t.Errorf("%d messages were read, not %d", len(read), each*rack.Len())
-		}
-		cancel()
-		<-done
-		if err := rack.Close(); err != nil {
-			t.Error(err)
-		}
+		v.stop()
 	})
 }
 
@@ -138,23 +145,10 @@ func TestSilentRestart(t *testing.T) {
 	t.Logf("seed %d", seed)
 	synctest.Test(t, func(t *testing.T) {
 		profiles := simulator.Profiles()
-		rack, err := simulator.New(simulator.Options{
-			Dir: dir, Memory: true, Modems: len(profiles), Profiles: profiles, LatencyMin: 5 * time.Millisecond, LatencyMax: 300 * time.Millisecond, Seed: seed,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := &owner{}
-		r, err := modem.New(modem.Options{
-			Ports: []string{filepath.Join(dir, "*")}, Rescan: time.Minute, Sink: o,
-			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = r.Run(ctx) }()
+		v := newVirtual(t, dir, simulator.Options{
+			Modems: len(profiles), Profiles: profiles, LatencyMin: 5 * time.Millisecond, LatencyMax: 300 * time.Millisecond, Seed: seed,
+		}, modem.Options{Rescan: time.Minute})
+		rack, o := v.rack, v.owner
 		rng := rand.New(rand.NewPCG(seed, 0))
 		var proofs []uint64
 		for n := range 15 {
@@ -190,11 +184,7 @@ func TestSilentRestart(t *testing.T) {
 		if got := len(o.messages()); got < 3*15*rack.Len() {
 			t.Errorf("%d messages, not %d", got, 3*15*rack.Len())
 		}
-		cancel()
-		<-done
-		if err := rack.Close(); err != nil {
-			t.Error(err)
-		}
+		v.stop()
 	})
 }
 
@@ -204,28 +194,17 @@ func TestIMEIChanges(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		rack, err := simulator.New(simulator.Options{Dir: dir, Memory: true, Profiles: []simulator.Profile{simulator.EC25()}, LatencyMin: time.Millisecond})
-		if err != nil {
-			t.Fatal(err)
-		}
 		var mu sync.Mutex
 		var last modem.Status
-		o := &owner{}
-		r, err := modem.New(modem.Options{
-			Ports: []string{filepath.Join(dir, "*")}, Rescan: 2 * time.Second, Sink: o,
-			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
+		v := newVirtual(t, dir, simulator.Options{Profiles: []simulator.Profile{simulator.EC25()}, LatencyMin: time.Millisecond}, modem.Options{
+			Rescan: 2 * time.Second,
 			Changed: func(s modem.Status, gone bool) {
 				mu.Lock()
 				defer mu.Unlock()
 				last = s
 			},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = r.Run(ctx) }()
+		rack, o := v.rack, v.owner
 		is := func(what string, state modem.State, reason modem.Reason) {
 			t.Helper()
 			time.Sleep(2 * time.Minute)
@@ -260,10 +239,6 @@ func TestIMEIChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		is("another modem", modem.Ready, "")
-		cancel()
-		<-done
-		if err := rack.Close(); err != nil {
-			t.Error(err)
-		}
+		v.stop()
 	})
 }

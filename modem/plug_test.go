@@ -1,7 +1,6 @@
 package modem_test
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"modemgate/modem"
-	"modemgate/modem/line"
 	"modemgate/modem/simulator"
 )
 
@@ -28,18 +26,10 @@ func TestHotPlug(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	synctest.Test(t, func(t *testing.T) {
-		rack, err := simulator.New(simulator.Options{
-			Dir: dir, Memory: true, Modems: ports, Profiles: simulator.Profiles(), LatencyMin: 5 * time.Millisecond, LatencyMax: 30 * time.Millisecond, Seed: seed,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		var mu sync.Mutex
 		states := map[string]modem.State{} // by node
-		o := &owner{}
-		r, err := modem.New(modem.Options{
-			Ports: []string{filepath.Join(dir, "*")}, Rescan: 2 * time.Second, Sink: o,
-			Open: func(node string, _ int) (line.Port, error) { return rack.Open(node) },
+		v := newVirtual(t, dir, simulator.Options{Modems: ports, Profiles: simulator.Profiles(), LatencyMin: 5 * time.Millisecond, LatencyMax: 30 * time.Millisecond, Seed: seed}, modem.Options{
+			Rescan: 2 * time.Second,
 			Changed: func(s modem.Status, gone bool) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -48,12 +38,7 @@ func TestHotPlug(t *testing.T) {
 				}
 			},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = r.Run(ctx) }()
+		rack, o := v.rack, v.owner
 		time.Sleep(time.Minute)
 		var load sync.WaitGroup
 		stop := make(chan struct{})
@@ -113,8 +98,6 @@ func TestHotPlug(t *testing.T) {
 		}
 		mu.Unlock()
 		time.Sleep(time.Minute) // the last sweep
-		cancel()
-		<-done
 		all := 0
 		for _, n := range sent {
 			all += n
@@ -126,25 +109,13 @@ func TestHotPlug(t *testing.T) {
 		if len(got) != all {
 			t.Errorf("%d messages of %d", len(got), all)
 		}
-		read := map[uint64]bool{}
-		for _, e := range rack.Events() {
-			switch e.Kind {
-			case simulator.Read:
-				read[e.MessageID] = true
-			case simulator.Deleted:
-				if !read[e.MessageID] {
-					t.Errorf("message %d was deleted unread", e.MessageID)
-				}
-			}
-		}
+		v.read()
 		for i := range ports {
 			if left := rack.Modem(i).Stored(); len(left) > 0 {
 				t.Errorf("%d messages are left in modem %d", len(left), i)
 			}
 		}
 		t.Logf("%d messages", all)
-		if err := rack.Close(); err != nil {
-			t.Error(err)
-		}
+		v.stop()
 	})
 }

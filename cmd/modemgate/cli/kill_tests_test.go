@@ -51,26 +51,7 @@ name = "ci"
 url = %q
 secret_file = %q
 events = ["test.finished"]
-[[provider]]
-name = "main"
-url = %q
-body = '{"to":{{json .Number}},"text":{{json .Text}}}'
-id_pointer = "/id"
-daily_messages = 100000
-[[monitor]]
-name = "codes"
-provider = "main"
-select = { each = "number", count = 6 }
-interval = "1s"
-interval_failing = "1s"
-jitter = 0.0
-deadline = "4s"
-degraded = "3s"
-late = "1s"
-texts = ["otp"]
-daily_messages = 100000
-expect = { from = ["SHOP"] }
-`, k.receiver.URL(), secret, provider.URL())
+%s`, k.receiver.URL(), secret, monitorConfig(provider.URL(), 6))
 	closing(t, f)
 	for range kills {
 		k.start()
@@ -105,6 +86,30 @@ expect = { from = ["SHOP"] }
 		}
 	}
 	t.Logf("%d tests, %d kills, %v; latency off by %s", len(rows), len(k.kills), counts, k.latencies(ask))
+}
+
+// monitorConfig is a provider, and a monitor that tests so many numbers every second.
+func monitorConfig(provider string, count int) string {
+	return fmt.Sprintf(`[[provider]]
+name = "main"
+url = %q
+body = '{"to":{{json .Number}},"text":{{json .Text}}}'
+id_pointer = "/id"
+daily_messages = 100000
+[[monitor]]
+name = "codes"
+provider = "main"
+select = { each = "number", count = %d }
+interval = "1s"
+interval_failing = "1s"
+jitter = 0.0
+deadline = "4s"
+degraded = "3s"
+late = "1s"
+texts = ["otp"]
+daily_messages = 100000
+expect = { from = ["SHOP"] }
+`, provider, count)
 }
 
 // settled pauses the monitor and waits until no test is open and every event has come.

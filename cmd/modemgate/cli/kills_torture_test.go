@@ -133,27 +133,8 @@ sims = { all = true }
 rate = 1000
 quiet = "0s"
 max_reservations = 1000
-[[provider]]
-name = "main"
-url = %q
-body = '{"to":{{json .Number}},"text":{{json .Text}}}'
-id_pointer = "/id"
-daily_messages = 100000
-[[monitor]]
-name = "codes"
-provider = "main"
-select = { each = "number", count = 4 }
-interval = "1s"
-interval_failing = "1s"
-jitter = 0.0
-deadline = "4s"
-degraded = "3s"
-late = "1s"
-texts = ["otp"]
-daily_messages = 100000
-expect = { from = ["SHOP"] }
-`, filepath.Join(dir, "data"), c.api, filepath.Join(dir, "rack", "slot*"), k.receiver.URL(), filepath.Join(dir, "crm.whsec"), tortureWorkers,
-		filepath.Join(dir, "qa.token"), c.provider.URL()))
+%s`, filepath.Join(dir, "data"), c.api, filepath.Join(dir, "rack", "slot*"), k.receiver.URL(), filepath.Join(dir, "crm.whsec"), tortureWorkers,
+		filepath.Join(dir, "qa.token"), monitorConfig(c.provider.URL(), 4)))
 	return c
 }
 
