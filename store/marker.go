@@ -35,10 +35,17 @@ func markerPath(path string) string { return path + ".marker" }
 
 // readMarker returns the zero marker when there is none.
 func readMarker(path string) (m marker, err error) {
-	text, err := os.ReadFile(markerPath(path))
+	info, err := os.Lstat(markerPath(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
+	if err != nil {
+		return m, err
+	}
+	if !info.Mode().IsRegular() { // reading it might never end
+		return m, fmt.Errorf("%w: %s is no file", errMarker, markerPath(path))
+	}
+	text, err := os.ReadFile(markerPath(path))
 	if err != nil {
 		return m, err
 	}

@@ -148,6 +148,9 @@ func (s *Store) open() (err error) {
 			return fmt.Errorf("marker: %w", err)
 		}
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		s.logger.Warn("there was no store here: a new one is made", "file", s.path)
+	}
 	if err := createIfAbsent(s.path); err != nil {
 		return err
 	}

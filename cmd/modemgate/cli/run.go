@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"modemgate/cmd/modemgate/app"
 	"modemgate/cmd/modemgate/config"
@@ -78,7 +79,11 @@ func run(e *env, given string, verbose bool) error {
 // serve runs one gateway until ctx ends or it breaks.
 func serve(ctx context.Context, e *env, o app.Options, path string, hup <-chan os.Signal) error {
 	log := o.Logger
-	a, err := app.New(o)
+	a, err := begin(ctx, o)
+	if ctx.Err() != nil && a == nil {
+		log.Info("modemgate was stopped while it started")
+		return nil
+	}
 	if err != nil {
 		return startFailure(err)
 	}
@@ -114,6 +119,36 @@ func serve(ctx context.Context, e *env, o app.Options, path string, hup <-chan o
 	log.Info("modemgate has stopped")
 	return nil
 }
+
+// begin makes the gateway. A stop does not wait for a disk that takes its time: what is
+// under way there is as safe as at a kill.
+func begin(ctx context.Context, o app.Options) (*app.App, error) {
+	type made struct {
+		a   *app.App
+		err error
+	}
+	done := make(chan made, 1)
+	go func() { // it ends with the process
+		a, err := app.New(o)
+		done <- made{a, err}
+	}()
+	select {
+	case m := <-done:
+		return m.a, m.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(startGrace)
+	defer timer.Stop()
+	select {
+	case m := <-done:
+		return m.a, m.err
+	case <-timer.C:
+		return nil, ctx.Err()
+	}
+}
+
+// startGrace is how long a start that is under way may go on after a stop.
+const startGrace = 2 * time.Second
 
 // startFailure says what can be done about a gateway that does not start.
 func startFailure(err error) error {
