@@ -367,3 +367,47 @@ func TestTestOfAClockThatWasAhead(t *testing.T) {
 		}
 	})
 }
+
+// TestClosedWhileCommitting shows no test as open that has closed and is on its way to the
+// disk, neither by itself nor in a list.
+func TestClosedWhileCommitting(t *testing.T) {
+	t.Parallel()
+	inOffice(t, func(t *testing.T, o *office) {
+		o.rest(t)
+		v, _, err := o.StartTest(context.Background(), "", TestRequest{
+			Numbers: []string{second}, Text: "Your code is {token}.", Token: Token{Length: 6}, Deadline: time.Minute, Degraded: 20 * time.Second, Expect: Expect{Text: TextExact},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.mem.hold(true)
+		arrived := make(chan struct{})
+		go func() {
+			defer close(arrived)
+			o.sms(1, sheet{From: "BANK", Text: v.Items[0].Text})
+		}()
+		time.Sleep(time.Second)
+		var shown *TestView
+		var list []*TestView
+		asked := make(chan struct{})
+		go func() {
+			defer close(asked)
+			var err error
+			if shown, err = o.Test("", v.ID); err != nil {
+				t.Error(err)
+			}
+			if list, _, err = o.Tests("", TestQuery{Query: Query{Limit: 9}}); err != nil {
+				t.Error(err)
+			}
+		}()
+		time.Sleep(time.Second)
+		o.mem.hold(false)
+		<-arrived
+		<-asked
+		for _, now := range append(list, shown) {
+			if now.ID == v.ID && (now.State != TestClosed || now.Verdict != VerdictPassed) {
+				t.Errorf("%s, %s", now.State, now.Verdict)
+			}
+		}
+	})
+}

@@ -40,29 +40,36 @@ func (p *Pool) viewItem(i *Item) *ItemView {
 
 // Test shows one of an application's tests; of the operator, app "", any.
 func (p *Pool) Test(app string, id ID) (*TestView, error) {
-	f, ok := p.findTest(app, id)
-	if !ok {
-		return nil, refuse(NotFound, "")
-	}
+	f := p.liveTest(id)
 	if err := p.Barrier(); err != nil { // it may have changed just now
 		return nil, err
+	}
+	if f == nil { // what has left memory is on disk by now
+		f = p.closedTest(id)
+	}
+	if f == nil || app != "" && f.App != app {
+		return nil, refuse(NotFound, "")
 	}
 	return p.ViewTest(f), nil
 }
 
-func (p *Pool) findTest(app string, id ID) (*FinishedTest, bool) {
+// liveTest is a test that is open or late; nil: it is not.
+func (p *Pool) liveTest(id ID) *FinishedTest {
 	p.mu.Lock()
-	t := p.tests[id]
-	if t != nil {
-		defer p.mu.Unlock()
-		return t.finished(), app == "" || t.App == app
+	defer p.mu.Unlock()
+	if t := p.tests[id]; t != nil {
+		return t.finished()
 	}
-	p.mu.Unlock()
-	old, ok := p.store.Test(id)
-	if !ok || app != "" && old.App != app {
-		return nil, false
+	return nil
+}
+
+// closedTest is a test as the store has it; nil: it has none.
+func (p *Pool) closedTest(id ID) *FinishedTest {
+	t, ok := p.store.Test(id)
+	if !ok {
+		return nil
 	}
-	return &FinishedTest{*old, p.store.Items(id)}, true
+	return &FinishedTest{*t, p.store.Items(id)}
 }
 
 // AwaitTest waits until a test is closed or cancelled, for at most d, and shows it.
@@ -122,6 +129,9 @@ func (q *TestQuery) takes(t *Test) bool {
 // Tests lists an application's tests, newest first; of the operator, app "", all. next
 // is what to pass as After for more, 0 at the end. What is shown is on disk.
 func (p *Pool) Tests(app string, q TestQuery) (items []*TestView, next ID, err error) {
+	if err := p.Barrier(); err != nil { // so that what has left memory is on disk
+		return nil, 0, err
+	}
 	rows := 0
 	p.store.Tests(q.After, q.Ascending, func(kept *Test) bool {
 		if app != "" && kept.App != app || !q.takes(kept) {
@@ -131,7 +141,11 @@ func (p *Pool) Tests(app string, q TestQuery) (items []*TestView, next ID, err e
 			next = items[len(items)-1].ID
 			return false
 		}
-		if f, ok := p.findTest(app, kept.ID); ok {
+		f := p.liveTest(kept.ID)
+		if f == nil {
+			f = p.closedTest(kept.ID)
+		}
+		if f != nil {
 			items = append(items, p.ViewTest(f))
 			rows += kept.Items
 		}
