@@ -196,8 +196,8 @@ type SIMFacts struct {
 
 // Seen is a TPDU that a SIM has received before.
 type Seen struct {
-	ICCID   string `json:"iccid"`
-	Digest  Digest `json:"digest"`
+	ICCID   string `json:"-"` // the store's key, with the digest
+	Digest  Digest `json:"-"`
 	Holder  ID     `json:"holder"` // the message or part that it is of
 	Repeats int    `json:"repeats,omitempty"`
 }

@@ -181,13 +181,17 @@ func (a *archive) read(day string, c class) (rows []shelved) {
 	}
 }
 
+// over are the days of a class that had ended before a time, oldest first.
+func (a *archive) over(c class, before time.Time) []string {
+	return slices.DeleteFunc(a.days(c), func(day string) bool {
+		begin, err := time.Parse(time.DateOnly, day)
+		return err != nil || begin.Add(24*time.Hour).After(before)
+	})
+}
+
 // drop deletes the files of a class whose day is over since before.
 func (a *archive) drop(c class, before time.Time) (n int, err error) {
-	for _, day := range a.days(c) {
-		begin, perr := time.Parse(time.DateOnly, day)
-		if perr != nil || begin.Add(24*time.Hour).After(before) {
-			continue
-		}
+	for _, day := range a.over(c, before) {
 		if err := os.Remove(a.name(day, c)); err != nil {
 			return n, err
 		}

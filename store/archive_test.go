@@ -63,6 +63,7 @@ func (s *shelf) add(at time.Time, n int) {
 		Calls:        []pool.Call{{ID: id + 2, From: from, StartedAt: at, EndedAt: at}},
 		Reservations: []pool.Reservation{{ID: id + 3, App: "qa", CreatedAt: wall, EndedAt: wall, End: pool.Expired}},
 		Tests:        []pool.Test{{ID: id + 4, App: "qa", State: pool.TestClosed, CreatedAt: wall, ClosedAt: wall, Done: true, Verdict: verdict, Items: 1}},
+		Seen:         []pool.Seen{{ICCID: "8949", Digest: pool.Digest{byte(n)}, Holder: id}},
 		Items:        []pool.Item{{Test: id + 4, Number: "+49151", Verdict: verdict, Message: id}},
 		Audit:        []pool.Audit{{At: at, Who: "test", What: "added"}},
 	})
@@ -200,8 +201,8 @@ func (s *shelf) copyTo(path string) {
 	}
 }
 
-// TestArchiveEnds deletes each file whole when its time is over, and what shows why a
-// test failed with the tests.
+// TestArchiveEnds deletes each file whole when its time is over, what shows why a test
+// failed with the tests, and a digest with the record.
 func TestArchiveEnds(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
@@ -215,6 +216,9 @@ func TestArchiveEnds(t *testing.T) {
 		// A file is over a day after its last row.
 		if want := age <= 15; ok != want {
 			t.Errorf("%d days: record %v", age, ok)
+		}
+		if k, known := s.Seen("8949", pool.Digest{byte(n)}); known != ok || known && (k.Holder != id || k.ICCID != "8949") {
+			t.Errorf("%d days: repeats are known %v, %+v, the record %v", age, known, k, ok)
 		}
 		if want := age <= 18; okT != want {
 			t.Errorf("%d days: test %v", age, okT)

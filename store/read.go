@@ -120,10 +120,12 @@ func step(c *bolt.Cursor, ascending bool) (k, v []byte) {
 
 // Seen implements pool.Store.
 func (s *Store) Seen(iccid string, d pool.Digest) (pool.Seen, bool) {
-	if v, ok := one[pool.Seen](s, seen, seenKey(iccid, d)); ok {
-		return *v, true
+	v, ok := one[pool.Seen](s, seen, seenKey(iccid, d))
+	if !ok {
+		return pool.Seen{}, false
 	}
-	return pool.Seen{}, false
+	v.ICCID, v.Digest = iccid, d
+	return *v, true
 }
 
 // LiveMessage implements pool.Store.

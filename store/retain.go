@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -66,8 +67,23 @@ func (s *Store) Retain(now time.Time, l Limits) (out Retained, err error) {
 	return out, nil
 }
 
-// dropFiles deletes what is over in the archive.
+// dropFiles deletes what is over in the archive, and first by what the repeats of its
+// messages would be known.
 func (s *Store) dropFiles(now time.Time, l Limits, out *Retained) error {
+	gone := map[pool.ID]bool{}
+	for _, day := range s.archive.over(records, now.Add(-l.Records)) {
+		for _, r := range s.archive.read(day, records) {
+			if r.Message != nil {
+				gone[r.Message.ID] = true
+			}
+		}
+	}
+	if len(gone) > 0 {
+		known := slices.DeleteFunc(s.digests(), func(k known) bool { return !gone[k.holder] })
+		if err := s.forgetDigests(known, out); err != nil {
+			return err
+		}
+	}
 	for c, keep := range map[class]time.Duration{records: l.Records, texts: l.Texts, trials: l.Tests, entries: l.Audit} {
 		n, err := s.archive.drop(c, now.Add(-keep))
 		if out.Files += n; err != nil {
@@ -259,11 +275,18 @@ func (s *Store) dropDigests(out *Retained) error {
 	if surplus <= 0 {
 		return nil
 	}
-	type known struct {
-		holder pool.ID
-		key    []byte
-	}
-	var all []known
+	all := s.digests()
+	slices.SortFunc(all, func(a, b known) int { return cmp.Compare(a.holder, b.holder) })
+	return s.forgetDigests(all[:min(surplus, len(all))], out)
+}
+
+// known is a digest's key, and of which message or part it is.
+type known struct {
+	holder pool.ID
+	key    []byte
+}
+
+func (s *Store) digests() (all []known) {
 	s.view(func(tx *bolt.Tx) {
 		c := tx.Bucket([]byte(seen)).Cursor()
 		for k, v := c.First(); k != nil; k, v = c.Next() {
@@ -273,9 +296,11 @@ func (s *Store) dropDigests(out *Retained) error {
 			}
 		}
 	})
-	slices.SortFunc(all, func(a, b known) int { return int(int64(a.holder) - int64(b.holder)) })
-	all = all[:min(surplus, len(all))]
-	out.Digests = len(all)
+	return all
+}
+
+func (s *Store) forgetDigests(all []known, out *Retained) error {
+	out.Digests += len(all)
 	return rewrite(s, all, func(w *writer, k known) error { return w.write(&record{bucket: seen, key: k.key}) })
 }
 

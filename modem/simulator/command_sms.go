@@ -262,6 +262,9 @@ func (m *Modem) remove(r request) ([]string, string, bool) {
 	if r.form == test {
 		return []string{"+CMGD: " + m.deletable()}, finalOK, true
 	}
+	if m.faults.keeps {
+		return nil, m.cms(500), true
+	}
 	now, flag := time.Now(), r.number(1, 0)
 	if flag == 0 {
 		s, at, found := m.slot(r.number(0, -1))

@@ -13,6 +13,7 @@ type faults struct {
 	late  time.Duration
 	noise bool
 	away  bool
+	keeps bool
 	rate  uint32        // Bxxx constant the line runs at; 0: any
 	loop  time.Duration // from boot to boot
 }
@@ -108,6 +109,12 @@ func (m *Modem) SetSilentFull(on bool) {
 		m.net.silentFull = on
 		m.net.muted = m.net.muted && on
 	})
+}
+
+// RefuseDeletes makes the modem delete nothing: its card does not take the writing
+// (CMS 500, 3GPP TS 27.005 clause 3.2.5).
+func (m *Modem) RefuseDeletes(on bool) {
+	m.do(func(time.Time) { m.faults.keeps = on })
 }
 
 // SwitchStorage makes mem the storage of all three uses of CPMS, as some modems

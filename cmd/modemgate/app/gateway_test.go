@@ -140,7 +140,7 @@ func (g *gateway) stop() {
 // until waits for what the gateway's goroutines bring about.
 func (g *gateway) until(what string, holds func() bool) {
 	g.t.Helper()
-	limit := time.NewTimer(60 * time.Second)
+	limit := time.NewTimer(2 * time.Minute)
 	defer limit.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
