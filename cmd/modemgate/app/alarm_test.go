@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
+	bolt "go.etcd.io/bbolt" //nolint:depguard // it tampers with the audit log
 
 	"modemgate/cmd/modemgate/config"
 	modems "modemgate/modem/simulator"
