@@ -296,12 +296,24 @@ func (f *Forwarder) requeue() {
 	}
 }
 
-// giveUpOld gives up what has waited for too long, whatever its destination does.
+// giveUpOld gives up what has waited for too long, whatever its destination does. It
+// looks at a destination's rows when the next one is due, and once a minute: by then the
+// clock or the limit may be another.
 func (f *Forwarder) giveUpOld(now time.Time, right bool) {
 	for _, l := range f.lines {
+		if now.Before(l.oldAt) {
+			continue
+		}
 		limit := l.GiveUpAfter
+		l.oldAt = now.Add(min(limit, time.Minute))
 		for _, it := range l.rows {
-			if it.running || it.held || it.age(now, right) < limit {
+			if it.held {
+				continue
+			}
+			if left := limit - it.age(now, right); it.running || left > 0 {
+				if at := now.Add(left); at.Before(l.oldAt) {
+					l.oldAt = at
+				}
 				continue
 			}
 			row := it.closed(pool.GivenUp, now)

@@ -66,6 +66,7 @@ type line struct {
 	lastAt    time.Time
 	gaveUp    int // deliveries that were given up since the last success
 	gaveUpAt  time.Time
+	oldAt     time.Time // when a row may have waited for too long, at the earliest
 }
 
 func newLine(d Destination) *line {

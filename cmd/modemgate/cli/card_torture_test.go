@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -39,21 +40,41 @@ func (s spread) String() string {
 // everything came.
 func TestCard(t *testing.T) {
 	program, _ := buildWithFailpoints(t)
-	for _, delay := range []time.Duration{0, 10 * time.Millisecond, 30 * time.Millisecond} {
-		t.Run(delay.String(), func(t *testing.T) { measureCard(t, program, delay) })
+	for _, c := range []card{{}, {delay: 10 * time.Millisecond}, {delay: 30 * time.Millisecond}, {delay: 10 * time.Millisecond, stalls: true}} {
+		t.Run(c.String(), func(t *testing.T) { measureCard(t, program, c) })
 	}
 }
 
-func measureCard(t *testing.T, program string, delay time.Duration) {
-	argv := func(args ...string) *exec.Cmd { return exec.Command(program, args...) }
-	if delay > 0 {
-		argv = func(args ...string) *exec.Cmd {
-			return exec.Command("strace", append([]string{
-				"-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", fmt.Sprintf("inject=fdatasync,fsync:delay_enter=%d", delay.Microseconds()), program,
-			}, args...)...)
-		}
+// card is how slow a card is.
+type card struct {
+	delay  time.Duration // of each sync
+	stalls bool          // one sync in 50 takes a second more: each 25th commit's second one
+}
+
+func (c card) String() string {
+	if c.stalls {
+		return fmt.Sprintf("each sync %v later and one in 50 by 1s", c.delay)
 	}
-	m := newMeasure(t, cardModems, argv)
+	return fmt.Sprintf("each sync %v later", c.delay)
+}
+
+func (c card) argv(program string) func(args ...string) *exec.Cmd {
+	return func(args ...string) *exec.Cmd {
+		if c.delay == 0 {
+			return exec.Command(program, args...)
+		}
+		cmd := exec.Command("strace", append([]string{
+			"-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync,fsync", "-e", fmt.Sprintf("inject=fdatasync,fsync:delay_enter=%d", c.delay.Microseconds()), program,
+		}, args...)...)
+		if c.stalls {
+			cmd.Env = append(os.Environ(), failpointEnv+"=between_syncs:slow:25")
+		}
+		return cmd
+	}
+}
+
+func measureCard(t *testing.T, program string, c card) {
+	m := newMeasure(t, cardModems, c.argv(program))
 	ctx, stop := context.WithTimeout(t.Context(), cardTime)
 	defer stop()
 	var load sync.WaitGroup
@@ -74,6 +95,6 @@ func measureCard(t *testing.T, program string, delay time.Duration) {
 		}
 	})
 	load.Wait()
-	t.Logf("syncs +%v: SMS %v; reservations and releases %v; availability %v", delay, m.ways(cardModems), reserve, availability)
+	t.Logf("SMS %v; reservations and releases %v; availability %v", m.ways(cardModems), reserve, availability)
 	m.finish()
 }

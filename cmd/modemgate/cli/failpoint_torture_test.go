@@ -18,6 +18,7 @@ import (
 
 // What ends a process at a step: an environment variable names the step, how it ends, and
 // at which pass of the step: "before_commit:kill:7". The file is made when it comes so far.
+// "slow" ends nothing, but lets each n-th pass take a second.
 const (
 	failpointEnv = "MODEMGATE_FAILPOINT"
 	failpointHit = "MODEMGATE_FAILPOINT_HIT"
@@ -43,7 +44,12 @@ func failpoint(name string) {
 	if len(f) != 3 || f[0] != name {
 		return
 	}
-	if nth, _ := strconv.ParseInt(f[2], 10, 64); failpointPasses.Add(1) != nth {
+	nth, _ := strconv.ParseInt(f[2], 10, 64)
+	switch pass := failpointPasses.Add(1); {
+	case f[1] == "slow" && pass%%nth == 0:
+		time.Sleep(time.Second)
+		return
+	case pass != nth || f[1] == "slow":
 		return
 	}
 	_ = os.WriteFile(os.Getenv("` + failpointHit + `"), nil, 0o600)
