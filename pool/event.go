@@ -137,4 +137,8 @@ type DestinationState struct {
 	// Held is the newest event whose deliveries wait for a word of the operator: they
 	// were pending in a backup that was restored. A resume releases them.
 	Held ID `json:"held,omitempty"`
+	// Released is the newest event that a resume has released so: the time of those
+	// deliveries counts from then.
+	Released   ID        `json:"released,omitempty"`
+	ReleasedAt time.Time `json:"released_at,omitzero"`
 }

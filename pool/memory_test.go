@@ -29,6 +29,7 @@ type memory struct {
 	tests   map[ID]Test
 	items   map[ID][]Item
 	state   map[string]MonitorState
+	where   map[string]DestinationState
 	commits int
 }
 
@@ -41,7 +42,7 @@ func newMemory() *memory {
 	m := &memory{
 		done: make(chan struct{}), next: 1, sims: map[string]SIM{}, cards: map[string]string{}, msgs: map[ID]Message{}, calls: map[ID]Call{},
 		books: map[ID]Reservation{}, seen: map[seenKey]Seen{}, keys: map[keyID]Key{}, parts: map[ID]Part{}, alarms: map[alarmKey]Alarm{},
-		tests: map[ID]Test{}, items: map[ID][]Item{}, state: map[string]MonitorState{},
+		tests: map[ID]Test{}, items: map[ID][]Item{}, state: map[string]MonitorState{}, where: map[string]DestinationState{},
 	}
 	m.wake = sync.NewCond(&m.mu)
 	go m.run()
@@ -120,6 +121,9 @@ func (m *memory) apply(c *Change) {
 	}
 	for _, s := range c.Monitors {
 		m.state[s.Name] = s
+	}
+	for _, d := range c.Destinations {
+		m.where[d.Name] = d
 	}
 	for _, x := range c.Events {
 		m.next = max(m.next, x.ID+1)
@@ -207,6 +211,12 @@ func (m *memory) Load() (*Snapshot, error) {
 }
 
 func (m *memory) Room() error { return nil }
+
+func (m *memory) Destinations() []DestinationState {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.where))
+}
 
 func (m *memory) Seen(iccid string, d Digest) (Seen, bool) {
 	m.mu.Lock()

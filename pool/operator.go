@@ -237,11 +237,20 @@ func (p *Pool) Audited(a Audit) error {
 	return t.wait()
 }
 
-// SetDestination keeps whether a destination is paused.
+// SetDestination keeps whether a destination is paused. A resume releases what is held.
 func (p *Pool) SetDestination(d DestinationState, who string) error {
 	what := "destination.resumed"
 	if d.Paused {
 		what = "destination.paused"
+	}
+	for _, was := range p.store.Destinations() {
+		if was.Name != d.Name {
+			continue
+		}
+		d.Held, d.Released, d.ReleasedAt = was.Held, was.Released, was.ReleasedAt
+		if d.Held > 0 && !d.Paused {
+			d.Held, d.Released, d.ReleasedAt = 0, d.Held, d.Since
+		}
 	}
 	p.mu.Lock()
 	t := p.submit(&Change{Destinations: []DestinationState{d}, Audit: []Audit{{At: now(), Who: who, What: what, Subject: d.Name, Why: d.Why}}}, nil)

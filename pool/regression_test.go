@@ -266,3 +266,28 @@ func TestLastMessageOfStrangers(t *testing.T) {
 		store.close()
 	})
 }
+
+// TestResumeReleases keeps what a restored backup holds through a pause, and from when the
+// time of what a resume has released counts through whatever comes after it.
+func TestResumeReleases(t *testing.T) {
+	t.Parallel()
+	store := newMemory()
+	defer store.close()
+	store.where["crm"] = DestinationState{Name: "crm", Held: 7}
+	p := regress(t, store, allGiven(), plain{})
+	resumed := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for n, c := range []struct{ set, want DestinationState }{
+		{DestinationState{Name: "crm", Paused: true}, DestinationState{Name: "crm", Paused: true, Held: 7}},
+		{DestinationState{Name: "crm", Since: resumed}, DestinationState{Name: "crm", Since: resumed, Released: 7, ReleasedAt: resumed}},
+		{DestinationState{Name: "crm", Paused: true}, DestinationState{Name: "crm", Paused: true, Released: 7, ReleasedAt: resumed}},
+		{DestinationState{Name: "crm"}, DestinationState{Name: "crm", Released: 7, ReleasedAt: resumed}},
+		{DestinationState{Name: "erp"}, DestinationState{Name: "erp"}},
+	} {
+		if err := p.SetDestination(c.set, "operator"); err != nil {
+			t.Fatal(err)
+		}
+		if got := store.where[c.set.Name]; got != c.want {
+			t.Errorf("step %d: %+v, not %+v", n, got, c.want)
+		}
+	}
+}

@@ -37,6 +37,8 @@ type Store interface {
 	// Room says whether there is room on the disk for more; nil when there is.
 	Room() error
 
+	// Destinations is what is kept of each.
+	Destinations() []DestinationState
 	Seen(iccid string, d Digest) (Seen, bool)
 	// Message, Call, Reservation, Test and Items look in the archive, too; LiveMessage
 	// does not: what is archived changes no more.

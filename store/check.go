@@ -56,7 +56,7 @@ func Check(path string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, _, err := openBolt(path, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType, ReadOnly: true})
+	db, file, err := openBolt(path, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType, ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,11 @@ func Check(path string) (*Report, error) {
 	err = guard(func() error {
 		return db.View(r.read)
 	})
-	err = errors.Join(err, db.Close())
+	if err == nil && r.Sound() {
+		err = db.Close()
+	} else {
+		letGo(file)
+	}
 	if err == nil && r.Sound() && m.Instance != "" && m.Instance != r.Instance {
 		err = fmt.Errorf("%w: the marker beside it names another one", ErrForeign)
 	}

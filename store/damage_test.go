@@ -95,6 +95,20 @@ func TestDamagedFile(t *testing.T) {
 			func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"last_id":`), []byte(`"last_iD":`)) },
 			nil, true, func(r *Report) bool { return r.Sound() && r.Damaged == 1 },
 		},
+		"the header": {
+			func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("header\x01{"), []byte("header\x01[")) },
+			nil, true, func(r *Report) bool { return r.Sound() && r.Damaged == 1 },
+		},
+		"the header's copy": {
+			func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("copy\x01{"), []byte("copy\x01[")) },
+			nil, true, func(r *Report) bool { return r.Sound() && r.Damaged == 1 },
+		},
+		"header and copy": {
+			func(b []byte) []byte {
+				return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("copy\x01{"), []byte("copy\x01[")), []byte("header\x01{"), []byte("header\x01["))
+			},
+			ErrDamaged, false, nil,
+		},
 		"whole": {func(b []byte) []byte { return b }, nil, true, func(r *Report) bool { return r.Whole() }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +197,7 @@ func TestForeign(t *testing.T) {
 			return err
 		}
 		h.Schema = schema + 1
-		return putMeta(tx, headerKey(), h)
+		return putHeader(tx, h)
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)

@@ -58,10 +58,8 @@ func openBolt(path string, o *bolt.Options) (_ *bolt.DB, _ *os.File, err error) 
 		return file, err
 	}
 	defer func() {
-		// When bbolt panics it leaves the file locked, and the next look at it would fail.
 		if db == nil && file != nil {
-			_ = unix.Flock(int(file.Fd()), unix.LOCK_UN)
-			_ = file.Close()
+			letGo(file)
 		}
 	}()
 	err = guard(func() (err error) {
@@ -78,6 +76,14 @@ func openBolt(path string, o *bolt.Options) (_ *bolt.DB, _ *os.File, err error) 
 	default:
 		return nil, nil, err
 	}
+}
+
+// letGo unlocks and closes a file of which the database has found that it is broken. The
+// database's own walk over the pages may still go on, which can't be waited for: closing
+// the database would take the pages from under it and end the process.
+func letGo(file *os.File) {
+	_ = unix.Flock(int(file.Fd()), unix.LOCK_UN)
+	_ = file.Close()
 }
 
 // guard runs fn and makes an error of what bbolt does on a broken file: it
@@ -130,7 +136,7 @@ func initialize(path string) error {
 				return err
 			}
 		}
-		if err := putMeta(tx, headerKey(), newHeader()); err != nil {
+		if err := putHeader(tx, newHeader()); err != nil {
 			return err
 		}
 		return putMeta(tx, tallyKey(), tally{Records: map[bucket]int{}})

@@ -213,7 +213,7 @@ func TestEarlierSchemas(t *testing.T) {
 				}
 			}
 			h.Schema = old
-			return errors.Join(putMeta(tx, headerKey(), h), putMeta(tx, tallyKey(), tl))
+			return errors.Join(putHeader(tx, h), putMeta(tx, tallyKey(), tl))
 		})
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)

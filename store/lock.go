@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +31,23 @@ func lock(path string) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() { _ = f.Close() }, nil
+}
+
+// waitForRestore takes the lock that a restore into dir holds, for as long as the database
+// is given to wait for its own. A folder that can't be locked is left to what opens its files.
+func waitForRestore(dir string) (unlock func(), err error) {
+	for begun := time.Now(); ; time.Sleep(lockTimeout / 20) {
+		unlock, err = lock(dir)
+		if err == nil {
+			return unlock, nil
+		}
+		if !errors.Is(err, ErrLocked) {
+			return func() {}, nil
+		}
+		if time.Since(begun) > lockTimeout {
+			return nil, err
+		}
+	}
 }
 
 // holder names the process that has path locked, as far as the system tells.

@@ -88,7 +88,8 @@ type tally struct {
 	Records map[bucket]int `json:"records"` // how many there are, to miss one that a damaged page hides
 }
 
-func headerKey() []byte { return []byte("header") }
+// headerKeys are where the header stands, twice: without one nothing of a store can be read.
+func headerKeys() [2][]byte { return [2][]byte{[]byte("header"), []byte("header.copy")} }
 
 func tallyKey() []byte { return []byte("tally") }
 
@@ -96,6 +97,16 @@ func newHeader() Header {
 	var id [16]byte
 	rand.Read(id[:])
 	return Header{Instance: hex.EncodeToString(id[:]), Schema: schema, Created: time.Now().UTC()}
+}
+
+// putHeader writes the header to both its places.
+func putHeader(tx *bolt.Tx, h Header) error {
+	for _, key := range headerKeys() {
+		if err := putMeta(tx, key, h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // putMeta writes one of the records of the meta bucket.
@@ -111,10 +122,18 @@ func putMeta(tx *bolt.Tx, key []byte, v any) error {
 // A tally that is damaged is reckoned anew from the records; damage is told of it.
 func readMeta(tx *bolt.Tx, damage func(error)) (h Header, t tally, err error) {
 	b := tx.Bucket([]byte(meta))
-	if b == nil || b.Get(headerKey()) == nil {
+	if b == nil || b.Get(headerKeys()[0]) == nil {
 		return h, t, fmt.Errorf("%w: no header", ErrNotStore)
 	}
-	if err := unseal(meta, headerKey(), b.Get(headerKey()), &h); err != nil {
+	for n, key := range headerKeys() {
+		if err = unseal(meta, key, b.Get(key), &h); err == nil {
+			break
+		}
+		if n == 0 {
+			damage(err)
+		}
+	}
+	if err != nil {
 		return h, t, err
 	}
 	if h.Schema > schema {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -131,6 +132,11 @@ func Final(err error) bool {
 
 // open leaves s with an open file of this schema, marked as running.
 func (s *Store) open() (err error) {
+	alone, err := waitForRestore(filepath.Dir(s.path))
+	if err != nil {
+		return err
+	}
+	defer alone()
 	s.marker, err = readMarker(s.path)
 	unreadable := errors.Is(err, errMarker)
 	if unreadable {
@@ -220,7 +226,7 @@ func (s *Store) begin() error {
 				return err
 			}
 		}
-		return errors.Join(putMeta(tx, headerKey(), h), putMeta(tx, tallyKey(), s.tally))
+		return errors.Join(putHeader(tx, h), putMeta(tx, tallyKey(), s.tally))
 	}); err != nil {
 		return err
 	}

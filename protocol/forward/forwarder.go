@@ -101,7 +101,7 @@ func (f *Forwarder) SetDestinations(list []Destination) {
 		l := newLine(d)
 		s := paused[d.Name]
 		l.paused, l.why = s.Paused, s.Why
-		f.load(l, s.Held)
+		f.load(l, s)
 		f.lines[d.Name] = l
 		f.keep(l)
 	}
@@ -130,12 +130,12 @@ func (f *Forwarder) hold(name string) {
 	for _, d := range f.o.Store.Destinations() {
 		if d.Name == name {
 			l.paused, l.why = d.Paused, d.Why
-			f.load(l, d.Held)
+			f.load(l, d)
 			f.lines[name] = l
 			return
 		}
 	}
-	f.load(l, 0)
+	f.load(l, pool.DestinationState{})
 	f.lines[name] = l
 }
 
@@ -151,9 +151,12 @@ func (f *Forwarder) keep(l *line) {
 }
 
 // load takes what the store has for a line; all of it is due but what is held.
-func (f *Forwarder) load(l *line, held pool.ID) {
+func (f *Forwarder) load(l *line, was pool.DestinationState) {
 	for _, d := range f.o.Store.Pending(l.Name) {
-		it := &item{Delivery: d, place: -1, held: d.Event <= held}
+		it := &item{Delivery: d, place: -1, held: d.Event <= was.Held}
+		if d.Event <= was.Released {
+			it.released = was.ReleasedAt
+		}
 		if d.Since.Year() < clockWorks { // written before the clock was right
 			it.born = time.Now()
 		}
@@ -180,7 +183,7 @@ func (it *item) age(now time.Time, right bool) time.Duration {
 	case !it.born.IsZero():
 		return now.Sub(it.born)
 	case right:
-		return now.Sub(it.Since)
+		return min(now.Sub(it.Since), now.Sub(it.released))
 	}
 	return 0
 }

@@ -35,6 +35,8 @@ type item struct {
 	probe   bool // it is an outage's probe
 	done    bool // out of the outbox
 	held    bool // it was pending in a restored backup, and nobody has said that it should go
+	// released is when somebody has: its time counts from then. Zero: it never was held.
+	released time.Time
 }
 
 // line is everything that waits for one destination. Guarded by Forwarder.mu.

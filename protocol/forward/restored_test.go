@@ -110,9 +110,10 @@ func TestStoreFails(t *testing.T) {
 }
 
 // TestHeldIsNotGivenUp holds what is older than give_up_after, too; its time begins with
-// the resume.
+// the resume, after a restart, too.
 func TestHeldIsNotGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))) // a clock that may be right
 		p := newPost(t, 4, func(context.Context, *Parcel) Result { return Result{Verdict: Refused, Note: "422"} })
 		p.stop()
 		p.store.rows[1] = pool.Delivery{Event: 1, Destination: "crm", State: pool.Pending, Since: time.Now().Add(-30 * 24 * time.Hour)}
@@ -123,7 +124,12 @@ func TestHeldIsNotGivenUp(t *testing.T) {
 			t.Errorf("%s after %d attempts", row.State, len(p.of(1)))
 		}
 		p.f.Pause("crm", false, "")
-		time.Sleep(6 * 24 * time.Hour)
+		resumed := time.Now()
+		time.Sleep(3 * 24 * time.Hour)
+		p.stop()
+		p.store.states = []pool.DestinationState{{Name: "crm", Released: 1, ReleasedAt: resumed}}
+		p.start(t, 4)
+		time.Sleep(3 * 24 * time.Hour)
 		if row := p.store.row(1); row.State != pool.Pending || len(p.of(1)) < 10 {
 			t.Errorf("%s after %d attempts", row.State, len(p.of(1)))
 		}
