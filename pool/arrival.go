@@ -2,6 +2,7 @@ package pool
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -46,7 +47,7 @@ func (p *Pool) Receive(in Incoming, done func(error)) {
 	room := p.store.Room()
 
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	if len(p.openTests) > 0 {
 		p.noteRoom(room == nil, time.Now())
 	}
@@ -230,10 +231,15 @@ func (p *Pool) finish(m *Message, s *sim, c *Change, now time.Time, way trip, do
 	}
 	c.Events = append(c.Events, ev)
 	jobs := make([]Job, 0, len(hops))
+	var write func() (Written, error)
+	if p.o.Write != nil && len(hops) > 0 {
+		write = sync.OnceValues(func() (Written, error) { return p.o.Write(&ev, m) })
+		p.ahead = write
+	}
 	for _, h := range hops {
 		d := Delivery{Event: ev.ID, Destination: h.destination, Route: h.route, State: Pending, Since: ev.At, Message: m.ID, ICCID: m.ICCID}
 		c.Deliveries = append(c.Deliveries, d)
-		jobs = append(jobs, Job{Delivery: d, What: ev, Message: m, ReadAt: way.last})
+		jobs = append(jobs, Job{Delivery: d, What: ev, Message: m, ReadAt: way.last, Write: write})
 	}
 	for _, digest := range m.Digests {
 		key := seenKey{m.ICCID, digest}
@@ -251,12 +257,14 @@ func (p *Pool) finish(m *Message, s *sim, c *Change, now time.Time, way trip, do
 	}
 	p.store.Submit(c, func(err error) {
 		if err == nil {
-			p.deliver(jobs)
 			p.committed(m)
 			p.told(ev, m)
 			run(then)
 		}
 		done(err)
+		if err == nil {
+			p.deliver(jobs) // last: what is started last here runs first
+		}
 	})
 }
 
@@ -302,6 +310,16 @@ func (p *Pool) Trim(oldest ID) {
 		if n > 0 {
 			s.messages = append([]MessageIndex(nil), s.messages[n:]...)
 		}
+	}
+}
+
+// unlock ends a section that may have finished a message, and then writes its event.
+func (p *Pool) unlock() {
+	write := p.ahead
+	p.ahead = nil
+	p.mu.Unlock()
+	if write != nil {
+		_, _ = write() // an error is the attempt's to see
 	}
 }
 

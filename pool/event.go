@@ -126,6 +126,14 @@ type Job struct {
 	What    Event
 	Message *Message  // nil: the event has none
 	ReadAt  time.Time // when a fresh one was read from the modem; zero: loaded from the store
+	// Write writes the event for all its destinations, once. nil: nobody has begun to.
+	Write func() (Written, error)
+}
+
+// Written is an event as it goes out.
+type Written struct {
+	ID   string
+	Body []byte
 }
 
 // DestinationState is what is kept of a destination besides its configuration.

@@ -19,6 +19,9 @@ type Options struct {
 	// Deliver takes over deliveries whose events are on disk, in the order of ids. It is
 	// called by the store's committing goroutine and must not block. nil: nobody delivers.
 	Deliver func(jobs []Job)
+	// Write writes a message's event as it goes out. It is called without a lock while the
+	// message is on its way to the disk, so that a destination need not wait for it. nil: Deliver's jobs are not written.
+	Write func(ev *Event, m *Message) (Written, error)
 	// Send asks a provider to send a message; Wrote and Answered tell of it. nil: nobody is asked.
 	Send func(Send)
 	// Attend says whether a slot's modem is to be asked every second. nil: nobody listens.
@@ -72,6 +75,7 @@ type Pool struct {
 	keys          map[keyID]*keyState
 	keysOf        map[string]int
 	recent        map[seenKey]*recentSeen // digests that the store may not have yet
+	ahead         func() (Written, error) // writes the event of the message that this section has finished
 	assemblies    map[assemblyKey][]*assembly
 	partial       map[assemblyKey][]*partial
 	calls         map[string]*Call // by slot
@@ -298,7 +302,7 @@ func (p *Pool) Run(ctx context.Context) error {
 // tick ends what is due and returns when to look next.
 func (p *Pool) tick(now time.Time) time.Time {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	next := now.Add(time.Minute)
 	if p.unplaced {
 		p.placeAll(now)

@@ -22,7 +22,6 @@ func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 		}
 	}
 	if known {
-		var err error
 		p.Event = &job.What
 		if job.Message != nil {
 			p.SIM = job.Message.SIM
@@ -31,9 +30,10 @@ func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 		} else if job.What.Modem != nil {
 			p.SIM = job.What.Modem.SIM
 		}
-		if p.ID, p.Body, err = f.o.Encode(&job.What, job.Message); err != nil {
+		if w, err := f.written(job); err != nil {
 			r = Result{Verdict: Permanent, Local: true, Note: "the event can't be written"}
 		} else {
+			p.ID, p.Body = w.ID, w.Body
 			ctx, cancel := context.WithTimeout(f.ctx, timeout)
 			//failpoint:before_push
 			r = sender.Send(ctx, &p)
@@ -45,6 +45,14 @@ func (f *Forwarder) attempt(l *line, it *item, retry bool) {
 		}
 	}
 	f.settle(l, it, retry, &r, begun)
+}
+
+// written is a job's event as it goes out.
+func (f *Forwarder) written(job *pool.Job) (pool.Written, error) {
+	if job.Write != nil {
+		return job.Write()
+	}
+	return f.o.Write(&job.What, job.Message)
 }
 
 // quoted stands for an answer that gives the message back: lists show answers, and texts

@@ -183,9 +183,9 @@ func testBacklog(t *testing.T, sys system) {
 	run := func(done func() int, enough int) {
 		f, err := New(Options{
 			Store: rows,
-			Encode: func(ev *pool.Event, _ *pool.Message) (string, []byte, error) {
+			Write: func(ev *pool.Event, _ *pool.Message) (pool.Written, error) {
 				p := parcel(int(ev.ID))
-				return p.ID, p.Body, nil
+				return pool.Written{ID: p.ID, Body: p.Body}, nil
 			},
 			Destinations: []Destination{{
 				Name: "crm", Sender: sys.sender(t), Timeout: time.Minute, Workers: 8, GiveUpAfter: time.Hour, BacklogRate: 1e6,

@@ -21,10 +21,10 @@ type Store interface {
 	Destinations() []pool.DestinationState
 }
 
-// Options is what a Forwarder is made of. Store and Encode are required.
+// Options is what a Forwarder is made of. Store and Write are required.
 type Options struct {
 	Store        Store
-	Encode       func(ev *pool.Event, m *pool.Message) (id string, body []byte, err error) // an event as the wire has it
+	Write        func(ev *pool.Event, m *pool.Message) (pool.Written, error) // an event as it goes out
 	Destinations []Destination
 	// Synchronised says whether the wall's clock is known to be right; nil: it is.
 	Synchronised func() bool
@@ -57,8 +57,8 @@ type Forwarder struct {
 
 // New makes a forwarder and loads what waits. Nothing is sent before Run.
 func New(o Options) (*Forwarder, error) {
-	if o.Store == nil || o.Encode == nil {
-		return nil, errors.New("forward: store and encoder are required")
+	if o.Store == nil || o.Write == nil {
+		return nil, errors.New("forward: store and writer are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

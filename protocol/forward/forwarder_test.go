@@ -143,8 +143,8 @@ func (p *post) start(t *testing.T, workers int) {
 	var err error
 	p.f, err = New(Options{
 		Store: p.store, Synchronised: p.synchronised,
-		Encode: func(ev *pool.Event, _ *pool.Message) (string, []byte, error) {
-			return fmt.Sprint("evt_", ev.ID), []byte("{}"), nil
+		Write: func(ev *pool.Event, _ *pool.Message) (pool.Written, error) {
+			return pool.Written{ID: fmt.Sprint("evt_", ev.ID), Body: []byte("{}")}, nil
 		},
 		Destinations: []Destination{{
 			Name: "crm", Kind: "webhook", Sender: p.script, Timeout: 15 * time.Second, Workers: workers, GiveUpAfter: 7 * 24 * time.Hour, BacklogRate: 10,

@@ -11,7 +11,7 @@ import (
 type Parcel struct {
 	Event   *pool.Event
 	ID      string // of the event, as the wire has it
-	Body    []byte // the event as the wire has it; the same on every attempt
+	Body    []byte // the event as the wire has it; the same on every attempt, and for all destinations: for reading
 	SIM     string // the card's name; empty: the event has none
 	Attempt int    // from 1
 	Replay  bool   // sent again by the operator's hand

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -119,9 +120,9 @@ func (r *Receiver) serve(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(d.Status)
 }
 
-// Deliveries is a copy of what has come so far, and a channel that is closed when more does.
+// Deliveries is what has come so far, for reading, and a channel that is closed when more does.
 func (r *Receiver) Deliveries() ([]Delivery, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]Delivery(nil), r.got...), r.more
+	return slices.Clip(r.got), r.more
 }

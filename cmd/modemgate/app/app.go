@@ -140,7 +140,7 @@ func (a *App) setup() error {
 		ViewTest: func(t *pool.FinishedTest) *pool.TestView { return a.pool.ViewTest(t) },
 	}
 	if a.forward, err = forward.New(forward.Options{
-		Store: a.store, Encode: a.encode, Synchronised: a.o.Sync, Destinations: a.destinations(c), Logger: a.log, Registerer: a.registry,
+		Store: a.store, Write: a.write, Synchronised: a.o.Sync, Destinations: a.destinations(c), Logger: a.log, Registerer: a.registry,
 		Settled: func(d *pool.Delivery) {
 			if d.State == pool.GivenUp {
 				a.pool.GaveUp(d)
@@ -168,7 +168,7 @@ func (a *App) setup() error {
 	})
 	if a.pool, err = pool.New(pool.Options{
 		Store: a.store, Decoder: decoder{}, Config: &c.Pool, Boot: bootNow(), Synchronised: a.o.Sync,
-		Deliver: a.forward.Deliver, Count: a.counters.pool(), Send: a.trigger.Send,
+		Deliver: a.forward.Deliver, Write: a.write, Count: a.counters.pool(), Send: a.trigger.Send,
 		Attend: func(slot string, on bool) { a.rack.Attend(slot, on) },
 		Check:  func(slot string, done func(error)) { a.rack.Check(slot, done) },
 	}); err != nil {
@@ -220,10 +220,10 @@ func (a *App) setup() error {
 	return nil
 }
 
-// encode is an event as the wire has it.
-func (a *App) encode(ev *pool.Event, m *pool.Message) (string, []byte, error) {
+// write is an event as it goes out.
+func (a *App) write(ev *pool.Event, m *pool.Message) (pool.Written, error) {
 	body, err := a.writer.Bytes(ev, m)
-	return protocol.ID(protocol.EventID, uint64(ev.ID)), body, err
+	return pool.Written{ID: protocol.ID(protocol.EventID, uint64(ev.ID)), Body: body}, err
 }
 
 // own are our own listeners, which nothing of ours calls.

@@ -154,9 +154,9 @@ func BenchmarkDrain(b *testing.B) {
 		w := &api.Writer{}
 		f, err := forward.New(forward.Options{
 			Store: s,
-			Encode: func(ev *pool.Event, m *pool.Message) (string, []byte, error) {
+			Write: func(ev *pool.Event, m *pool.Message) (pool.Written, error) {
 				body, err := w.Bytes(ev, m)
-				return protocol.ID(protocol.EventID, uint64(ev.ID)), body, err
+				return pool.Written{ID: protocol.ID(protocol.EventID, uint64(ev.ID)), Body: body}, err
 			},
 			Destinations: []forward.Destination{{
 				Name: "crm", Timeout: 15 * time.Second, Workers: 8, GiveUpAfter: time.Hour, BacklogRate: 1e6, Retry: []time.Duration{time.Second},

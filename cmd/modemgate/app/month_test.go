@@ -49,9 +49,9 @@ func TestMonth(t *testing.T) {
 			Store: s, Destinations: []forward.Destination{{
 				Name: "desk", Sender: desk, Timeout: time.Minute, Workers: 4, GiveUpAfter: time.Hour, BacklogRate: 50, Retry: []time.Duration{time.Second},
 			}},
-			Encode: func(ev *pool.Event, m *pool.Message) (string, []byte, error) {
+			Write: func(ev *pool.Event, m *pool.Message) (pool.Written, error) {
 				body, err := w.Bytes(ev, m)
-				return protocol.ID(protocol.EventID, uint64(ev.ID)), body, err
+				return pool.Written{ID: protocol.ID(protocol.EventID, uint64(ev.ID)), Body: body}, err
 			},
 		})
 		if err != nil {

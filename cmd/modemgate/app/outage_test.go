@@ -116,9 +116,9 @@ func TestOutage(t *testing.T) {
 			}
 			if f, err = forward.New(forward.Options{
 				Store: s, Destinations: []forward.Destination{destination("dead", dead), destination("well", well)},
-				Encode: func(ev *pool.Event, m *pool.Message) (string, []byte, error) {
+				Write: func(ev *pool.Event, m *pool.Message) (pool.Written, error) {
 					body, err := w.Bytes(ev, m)
-					return protocol.ID(protocol.EventID, uint64(ev.ID)), body, err
+					return pool.Written{ID: protocol.ID(protocol.EventID, uint64(ev.ID)), Body: body}, err
 				},
 			}); err != nil {
 				t.Fatal(err)
