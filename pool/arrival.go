@@ -274,7 +274,7 @@ func (p *Pool) committed(m *Message) {
 	defer p.mu.Unlock()
 	for _, d := range m.Digests {
 		if r := p.recent[seenKey{m.ICCID, d}]; r != nil {
-			r.committed = true
+			r.committed, r.message = true, nil
 		}
 	}
 }

@@ -47,7 +47,8 @@ type Forwarder struct {
 	endLife context.CancelFunc
 
 	attempts sync.WaitGroup
-	wg       sync.WaitGroup // senders
+	tasks    chan func()    // to a goroutine that has made an attempt and waits for the next
+	wg       sync.WaitGroup // senders, and what waits for tasks
 
 	mu      sync.Mutex
 	lines   map[string]*line
@@ -69,7 +70,7 @@ func New(o Options) (*Forwarder, error) {
 	if o.Settled == nil {
 		o.Settled = func(*pool.Delivery) {}
 	}
-	f := &Forwarder{o: o, log: o.Logger, wake: make(chan struct{}, 1), lines: map[string]*line{}}
+	f := &Forwarder{o: o, log: o.Logger, wake: make(chan struct{}, 1), tasks: make(chan func()), lines: map[string]*line{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.life, f.endLife = context.WithCancel(context.Background())
 	var err error
@@ -219,9 +220,41 @@ func (f *Forwarder) start(l *line, now time.Time) time.Time {
 		if retry {
 			l.retrying++
 		}
-		f.attempts.Go(func() { f.attempt(l, it, retry) })
+		f.employ(func() { f.attempt(l, it, retry) })
 	}
 	return time.Time{}
+}
+
+// idle is how long a goroutine waits for its next attempt.
+const idle = time.Minute
+
+// employ makes an attempt on a goroutine that waits for one, whose stack has grown to what
+// attempts need, or on a new one.
+func (f *Forwarder) employ(attempt func()) {
+	f.attempts.Add(1)
+	select {
+	case f.tasks <- attempt:
+	default:
+		f.wg.Go(func() { f.work(attempt) })
+	}
+}
+
+// work makes one attempt after the other.
+func (f *Forwarder) work(attempt func()) {
+	timer := time.NewTimer(idle)
+	defer timer.Stop()
+	for {
+		attempt()
+		f.attempts.Done()
+		timer.Reset(idle)
+		select {
+		case attempt = <-f.tasks:
+		case <-timer.C:
+			return
+		case <-f.life.Done():
+			return
+		}
+	}
 }
 
 func (f *Forwarder) kick() {

@@ -145,7 +145,8 @@ func (l *line) pick(now time.Time) (it *item, next time.Time) {
 		return it, time.Time{}
 	}
 	for len(l.live) > 0 {
-		it, l.live = l.live[0], l.live[1:]
+		it, l.live[0] = l.live[0], nil // an array keeps what it names
+		l.live = l.live[1:]
 		if !it.done && !it.running {
 			return it, time.Time{}
 		}
@@ -169,7 +170,8 @@ func (l *line) pick(now time.Time) (it *item, next time.Time) {
 			}
 			break
 		}
-		it, l.backlog = l.backlog[0], l.backlog[1:]
+		it, l.backlog[0] = l.backlog[0], nil
+		l.backlog = l.backlog[1:]
 		if !it.done && !it.running && it.place < 0 {
 			l.tokens--
 			return it, time.Time{}
