@@ -165,9 +165,14 @@ func (k *killing) end() {
 	}
 }
 
-// feed sends to one modem, often faster than its few slots are freed.
+// feed sends to one modem, often faster than its few slots are freed; not more than can be
+// caught up with, however much of the time the program is ended.
 func (k *killing) feed(ctx context.Context, modem int) {
+	const mostHeld = 20
 	for n := 0; pause(ctx, 150*time.Millisecond); n++ {
+		if len(k.rack.Modem(modem).Held()) >= mostHeld {
+			continue
+		}
 		k.mu.Lock()
 		k.next++
 		ref := k.next
