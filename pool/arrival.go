@@ -113,11 +113,18 @@ func (p *Pool) owner(in *Incoming) string {
 // wall is a time of the monotonic clock as the wall's clock is set now.
 func wall(t, now time.Time) time.Time { return now.Add(t.Sub(now)).UTC().Round(0) }
 
+// metAgain is how often it is written down that a card still has a copy.
+const metAgain = 24 * time.Hour
+
 // repeat takes a TPDU that this card has received before. It counts when the modem has
 // announced it: else it is the copy whose deletion failed. The modem's copy may go when
 // the first one is on disk.
 func (p *Pool) repeat(key seenKey, before Seen, announced bool, done func(error)) {
 	c := &Change{}
+	if r := p.recent[key]; !announced && r == nil && time.Since(before.Met) > metAgain {
+		before.Met = time.Now().UTC().Round(0)
+		c.Seen = []Seen{before}
+	}
 	if announced {
 		before.Repeats++
 		r := p.recent[key]

@@ -291,3 +291,84 @@ func TestResumeReleases(t *testing.T) {
 		}
 	}
 }
+
+// TestMetCopies notes at most once a day that a card still has a copy of what is known, so
+// that it stays known for as long as that goes on.
+func TestMetCopies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemory()
+		p := regress(t, store, allGiven(), plain{})
+		plug(p, "A1", iccidOf(0), true)
+		pdu := []byte("PANEL zone 3")
+		key := seenKey{iccidOf(0), plain{}.Digest(pdu)}
+		list := func(announced bool) time.Time {
+			done := make(chan error, 1)
+			p.Receive(Incoming{Slot: "A1", ICCID: iccidOf(0), PDU: pdu, Announced: announced, At: time.Now()}, func(err error) { done <- err })
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			p.mu.Lock()
+			delete(p.recent, key) // as a minute does
+			p.mu.Unlock()
+			s, _ := store.Seen(key.iccid, key.digest)
+			return s.Met
+		}
+		if met := list(true); !met.IsZero() {
+			t.Errorf("the first one was met at %v", met)
+		}
+		first := list(false)
+		if !first.Equal(time.Now()) {
+			t.Errorf("the copy was met at %v", first)
+		}
+		time.Sleep(23 * time.Hour)
+		if met := list(false); !met.Equal(first) {
+			t.Errorf("written down again after 23 h: %v", met)
+		}
+		time.Sleep(2 * time.Hour)
+		if met := list(false); !met.Equal(time.Now()) {
+			t.Errorf("after a day: %v", met)
+		}
+		store.close()
+	})
+}
+
+// TestWrittenOnce writes a message's event once for all its destinations, and before its
+// commit is through.
+func TestWrittenOnce(t *testing.T) {
+	t.Parallel()
+	store := newMemory()
+	defer store.close()
+	conf := allGiven()
+	for _, name := range []string{"crm", "erp"} {
+		conf.Destinations = append(conf.Destinations, Destination{Name: name, Events: []EventType{SMSReceived}})
+	}
+	written := 0
+	jobs := make(chan []Job, 1)
+	p, err := New(Options{
+		Store: store, Decoder: plain{}, Config: conf, Boot: Boot{ID: "boot", Clock: time.Hour, At: time.Now()},
+		Deliver: func(list []Job) { jobs <- list },
+		Write: func(ev *Event, m *Message) (Written, error) {
+			written++
+			return Written{ID: fmt.Sprint(ev.ID), Body: []byte(*m.Text)}, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plug(p, "A1", iccidOf(0), true)
+	store.hold(true)
+	p.Receive(Incoming{Slot: "A1", ICCID: iccidOf(0), PDU: []byte("PANEL zone 3"), Announced: true, At: time.Now()}, func(error) {})
+	if written != 1 {
+		t.Errorf("written %d times before the commit", written)
+	}
+	store.hold(false)
+	list := <-jobs
+	for _, j := range list {
+		if w, err := j.Write(); err != nil || string(w.Body) != "zone 3" || w.ID != fmt.Sprint(j.Event) {
+			t.Errorf("%+v, %v", w, err)
+		}
+	}
+	if len(list) != 2 || written != 1 {
+		t.Errorf("%d jobs, written %d times", len(list), written)
+	}
+}

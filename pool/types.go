@@ -200,6 +200,9 @@ type Seen struct {
 	Digest  Digest `json:"-"`
 	Holder  ID     `json:"holder"` // the message or part that it is of
 	Repeats int    `json:"repeats,omitempty"`
+	// Met is when a copy was last met that the card had kept, to the day: as long as that
+	// happens it has to be known.
+	Met time.Time `json:"met,omitzero"`
 }
 
 // Key is an Idempotency-Key that has made something.

@@ -86,6 +86,9 @@ func TestBackupRestores(t *testing.T) {
 					if row.Event > d.Held && !c.send {
 						t.Errorf("the delivery of event %d is not held", row.Event)
 					}
+					if c.send && (row.Event > d.Released || time.Since(d.ReleasedAt) > time.Hour) { // it may be older than it may wait
+						t.Errorf("the time of event %d does not count from now: %+v", row.Event, d)
+					}
 				}
 			}
 			if (held > 0) == c.send || (r.Held > 0) == c.send {
@@ -300,7 +303,11 @@ func TestBackupWhileWriting(t *testing.T) {
 			}
 		}
 	}()
-	<-begun
+	select {
+	case <-begun:
+	case <-stopped:
+		t.Fatal("nothing is written")
+	}
 	for round := range 4 {
 		last := pool.ID(newest.Load())
 		var b bytes.Buffer

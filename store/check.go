@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -38,6 +39,11 @@ func (r *Report) Sound() bool { return len(r.Faults) == 0 }
 // A file that is broken in the right way ends the process, so a daemon lets another one
 // check. Nobody may have the store open for writing.
 func Check(path string) (*Report, error) {
+	alone, err := waitForRestore(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer alone()
 	info, err := os.Stat(path)
 	m, merr := readMarker(path)
 	if merr != nil && !errors.Is(merr, errMarker) {
@@ -64,8 +70,8 @@ func Check(path string) (*Report, error) {
 	err = guard(func() error {
 		return db.View(r.read)
 	})
-	if err == nil && r.Sound() {
-		err = db.Close()
+	if r.Sound() {
+		err = errors.Join(err, db.Close())
 	} else {
 		letGo(file)
 	}

@@ -103,6 +103,10 @@ func TestDamagedFile(t *testing.T) {
 			func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("copy\x01{"), []byte("copy\x01[")) },
 			nil, true, func(r *Report) bool { return r.Sound() && r.Damaged == 1 },
 		},
+		"the header's key": {
+			func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("header\x01{"), []byte("headdr\x01{")) },
+			nil, true, func(r *Report) bool { return r.Sound() && r.Damaged == 1 },
+		},
 		"header and copy": {
 			func(b []byte) []byte {
 				return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("copy\x01{"), []byte("copy\x01[")), []byte("header\x01{"), []byte("header\x01["))

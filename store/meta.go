@@ -122,19 +122,15 @@ func putMeta(tx *bolt.Tx, key []byte, v any) error {
 // A tally that is damaged is reckoned anew from the records; damage is told of it.
 func readMeta(tx *bolt.Tx, damage func(error)) (h Header, t tally, err error) {
 	b := tx.Bucket([]byte(meta))
-	if b == nil || b.Get(headerKeys()[0]) == nil {
+	keys := headerKeys()
+	if b == nil || b.Get(keys[0]) == nil && b.Get(keys[1]) == nil {
 		return h, t, fmt.Errorf("%w: no header", ErrNotStore)
 	}
-	for n, key := range headerKeys() {
-		if err = unseal(meta, key, b.Get(key), &h); err == nil {
-			break
+	if err := unseal(meta, keys[0], b.Get(keys[0]), &h); err != nil {
+		if unseal(meta, keys[1], b.Get(keys[1]), &h) != nil {
+			return h, t, err
 		}
-		if n == 0 {
-			damage(err)
-		}
-	}
-	if err != nil {
-		return h, t, err
+		damage(err)
 	}
 	if h.Schema > schema {
 		return h, t, fmt.Errorf("%w: it has schema %d, this version knows %d", ErrNewer, h.Schema, schema)

@@ -150,17 +150,13 @@ func (r *Restored) prepare(path string, o RestoreOptions) (last uint64, err erro
 	for _, d := range s.Destinations() {
 		known[d.Name] = d
 	}
-	for name, d := range known {
-		if d.Held > 0 && o.Send { // it was held when the backup was taken
-			d.Name, d.Held = name, 0
-			c.Destinations = append(c.Destinations, d)
-		}
-	}
 	for _, name := range s.OutboxNames() {
-		if o.Send {
-			break
-		}
 		d := known[name]
+		if o.Send { // as a resume does, whether it was held when the backup was taken or not
+			d.Name, d.Held, d.Released, d.ReleasedAt = name, 0, pool.ID(s.tally.LastID), at
+			c.Destinations = append(c.Destinations, d)
+			continue
+		}
 		d.Name, d.Held = name, pool.ID(s.tally.LastID)
 		if !d.Paused {
 			d.Why, d.Since = "restored", at

@@ -51,14 +51,15 @@ func (r Retained) String() string {
 func (s *Store) Retain(now time.Time, l Limits) (out Retained, err error) {
 	waiting := s.waiting()
 	evidence := s.evidence(now.Add(-l.Tests))
+	gone := map[pool.ID]bool{} // messages whose records were dropped
 	for _, step := range []func() error{
 		func() error { return s.eraseTexts(now, now.Add(-l.Texts), waiting, evidence, &out) },
-		func() error { return s.dropRecords(now, l, waiting, evidence, &out) },
+		func() error { return s.dropRecords(now, l, waiting, evidence, gone, &out) },
 		func() error { return s.dropAudit(now, now.Add(-l.Audit), &out) },
 		func() error { return s.shelve(now, waiting, evidence, &out) },
-		func() error { return s.dropFiles(now, l, &out) },
+		func() error { return s.dropFiles(now, l, gone, &out) },
 		func() error { return s.dropEvents(now, waiting, &out) },
-		func() error { return s.dropDigests(&out) },
+		func() error { return s.dropDigests(now.Add(-l.Records), gone, &out) },
 	} {
 		if err := step(); err != nil {
 			return out, err
@@ -67,21 +68,13 @@ func (s *Store) Retain(now time.Time, l Limits) (out Retained, err error) {
 	return out, nil
 }
 
-// dropFiles deletes what is over in the archive, and first by what the repeats of its
-// messages would be known.
-func (s *Store) dropFiles(now time.Time, l Limits, out *Retained) error {
-	gone := map[pool.ID]bool{}
+// dropFiles deletes what is over in the archive, and notes the messages that are gone with it.
+func (s *Store) dropFiles(now time.Time, l Limits, gone map[pool.ID]bool, out *Retained) error {
 	for _, day := range s.archive.over(records, now.Add(-l.Records)) {
 		for _, r := range s.archive.read(day, records) {
 			if r.Message != nil {
 				gone[r.Message.ID] = true
 			}
-		}
-	}
-	if len(gone) > 0 {
-		known := slices.DeleteFunc(s.digests(), func(k known) bool { return !gone[k.holder] })
-		if err := s.forgetDigests(known, out); err != nil {
-			return err
 		}
 	}
 	for c, keep := range map[class]time.Duration{records: l.Records, texts: l.Texts, trials: l.Tests, entries: l.Audit} {
@@ -178,7 +171,7 @@ func (s *Store) eraseTexts(now, before time.Time, waiting, evidence map[pool.ID]
 	return rewrite(s, late, func(w *writer, id pool.ID) error { return w.write(&record{bucket: parts, key: idKey(uint64(id))}) })
 }
 
-func (s *Store) dropRecords(now time.Time, l Limits, waiting, evidence map[pool.ID]bool, out *Retained) error {
+func (s *Store) dropRecords(now time.Time, l Limits, waiting, evidence, gone map[pool.ID]bool, out *Retained) error {
 	before, testsBefore := now.Add(-l.Records), now.Add(-l.Tests)
 	drops := map[bucket][]pool.ID{}
 	walkDated(s, messages, now, whenCompleted, func(m *pool.Message, at time.Time) bool {
@@ -187,6 +180,7 @@ func (s *Store) dropRecords(now time.Time, l Limits, waiting, evidence map[pool.
 		}
 		if !waiting[m.ID+1] && !evidence[m.ID] {
 			drops[messages] = append(drops[messages], m.ID)
+			gone[m.ID] = true
 		}
 		return true
 	})
@@ -218,11 +212,6 @@ func (s *Store) dropRecords(now time.Time, l Limits, waiting, evidence map[pool.
 					}
 				}
 			}
-			if b == messages {
-				if err := w.dropDigestsOf(s, id); err != nil {
-					return err
-				}
-			}
 			return w.write(&record{bucket: b, key: idKey(uint64(id))})
 		})
 		if err != nil {
@@ -237,20 +226,6 @@ func (s *Store) dropRecords(now time.Time, l Limits, waiting, evidence map[pool.
 		return true
 	})
 	return rewrite(s, closed, func(w *writer, key []byte) error { return w.write(&record{bucket: deliveries, key: key}) })
-}
-
-// dropDigestsOf drops by what a message's repeats would be known.
-func (w *writer) dropDigestsOf(s *Store, id pool.ID) error {
-	m, ok := fetch[pool.Message](s, w.tx, messages, idKey(uint64(id)))
-	if !ok {
-		return nil
-	}
-	for _, d := range m.Digests {
-		if err := w.write(&record{bucket: seen, key: seenKey(m.ICCID, d)}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // dropEvents drops the oldest events, up to the first that a delivery waits for, so that
@@ -269,20 +244,44 @@ func (s *Store) dropEvents(now time.Time, waiting map[pool.ID]bool, out *Retaine
 	return rewrite(s, ids, func(w *writer, id pool.ID) error { return w.write(&record{bucket: events, key: idKey(uint64(id))}) })
 }
 
-// dropDigests keeps the newest ones.
-func (s *Store) dropDigests(out *Retained) error {
+// dropDigests drops by what the repeats of messages would be known whose records are gone,
+// and keeps the newest ones of the others. A copy that was met on its card since before,
+// as a card has it that deletes nothing, stays known: it would be taken for a new message.
+func (s *Store) dropDigests(before time.Time, gone map[pool.ID]bool, out *Retained) error {
 	surplus := s.count(seen) - keepSeen
-	if surplus <= 0 {
+	if surplus <= 0 && len(gone) == 0 {
 		return nil
 	}
-	all := s.digests()
-	slices.SortFunc(all, func(a, b known) int { return cmp.Compare(a.holder, b.holder) })
-	return s.forgetDigests(all[:min(surplus, len(all))], out)
+	newest := pool.ID(0)
+	for id := range gone {
+		newest = max(newest, id)
+	}
+	var drops, stay []known
+	for _, k := range s.digests() {
+		over := gone[k.holder]
+		if !over && k.holder < newest { // it was spared, or a crash came between
+			_, has := s.Message(k.holder)
+			_, waits := one[pool.Part](s, parts, idKey(uint64(k.holder)))
+			over = !has && !waits
+		}
+		if over && k.met.Before(before) {
+			drops = append(drops, k)
+		} else {
+			stay = append(stay, k)
+		}
+	}
+	if more := surplus - len(drops); more > 0 {
+		slices.SortFunc(stay, func(a, b known) int { return cmp.Compare(a.holder, b.holder) })
+		drops = append(drops, stay[:min(more, len(stay))]...)
+	}
+	out.Digests += len(drops)
+	return rewrite(s, drops, func(w *writer, k known) error { return w.write(&record{bucket: seen, key: k.key}) })
 }
 
-// known is a digest's key, and of which message or part it is.
+// known is a digest's key, of which message or part it is, and when its copy was last met.
 type known struct {
 	holder pool.ID
+	met    time.Time
 	key    []byte
 }
 
@@ -292,16 +291,11 @@ func (s *Store) digests() (all []known) {
 		for k, v := c.First(); k != nil; k, v = c.Next() {
 			var d pool.Seen
 			if unseal(seen, k, v, &d) == nil {
-				all = append(all, known{d.Holder, slices.Clone(k)})
+				all = append(all, known{d.Holder, d.Met, slices.Clone(k)})
 			}
 		}
 	})
 	return all
-}
-
-func (s *Store) forgetDigests(all []known, out *Retained) error {
-	out.Digests += len(all)
-	return rewrite(s, all, func(w *writer, k known) error { return w.write(&record{bucket: seen, key: k.key}) })
 }
 
 func (s *Store) dropAudit(now, before time.Time, out *Retained) error {

@@ -26,7 +26,7 @@ func TestRetain(t *testing.T) {
 		m := pool.Message{ID: id, ICCID: "8949", Text: &text, PDUs: [][]byte{{1, 2}}, CompletedAt: at, Digests: []pool.Digest{{byte(id), byte(id >> 8)}}}
 		c := &pool.Change{
 			Messages: []pool.Message{m}, Events: []pool.Event{{ID: id + 1, Type: pool.SMSReceived, At: at, Message: id}},
-			Seen:  []pool.Seen{{ICCID: "8949", Digest: m.Digests[0], Holder: id}},
+			Seen:  []pool.Seen{{ICCID: "8949", Digest: m.Digests[0], Holder: id}, {ICCID: "8949", Digest: pool.Digest{byte(id), byte(id >> 8), 1}, Holder: id}}, // and of a late part
 			Audit: []pool.Audit{{At: at, Who: "test", What: "added"}},
 		}
 		d := pool.Delivery{Event: id + 1, Destination: "crm", State: pool.Done, Since: at, DoneAt: at, Message: id}
@@ -52,7 +52,7 @@ func TestRetain(t *testing.T) {
 	}
 	// Events: the first one is gone, the second is waited for, and all after it stay.
 	// 451 messages, as many deliveries and 452 entries are older than a week.
-	if want := (Retained{Texts: 452, Records: 1, Events: 1, Entries: 2, Shelved: 451 + 451 + 452}); got != want {
+	if want := (Retained{Texts: 452, Records: 1, Events: 1, Digests: 2, Entries: 2, Shelved: 451 + 451 + 452}); got != want {
 		t.Errorf("erased %v, not %v", got, want)
 	}
 	has := func(id pool.ID, record, text bool) {
@@ -68,8 +68,10 @@ func TestRetain(t *testing.T) {
 	has(oldWaits, true, true)
 	has(young[449], true, false)
 	has(fresh, true, true)
-	if _, ok := s.Seen("8949", pool.Digest{byte(ancient), byte(ancient >> 8)}); ok {
-		t.Error("a digest outlives its record")
+	for late := range byte(2) {
+		if _, ok := s.Seen("8949", pool.Digest{byte(ancient), byte(ancient >> 8), late}); ok {
+			t.Error("a digest outlives its record")
+		}
 	}
 	if j, ok := s.Job("crm", ancientWaits+1); !ok || j.Message.Text == nil {
 		t.Error("what waits can't be delivered any more")

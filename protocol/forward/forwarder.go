@@ -155,11 +155,15 @@ func (f *Forwarder) keep(l *line) {
 func (f *Forwarder) load(l *line, was pool.DestinationState) {
 	for _, d := range f.o.Store.Pending(l.Name) {
 		it := &item{Delivery: d, place: -1, held: d.Event <= was.Held}
+		now := time.Now()
 		if d.Event <= was.Released {
 			it.released = was.ReleasedAt
+			if was.ReleasedAt.Year() < clockWorks || was.ReleasedAt.After(now) { // by a clock that was wrong
+				it.born = now
+			}
 		}
-		if d.Since.Year() < clockWorks { // written before the clock was right
-			it.born = time.Now()
+		if d.Since.Year() < clockWorks || d.Since.After(now) { // written while the clock was wrong
+			it.born = now
 		}
 		l.rows[d.Event] = it
 	}
@@ -346,7 +350,7 @@ func (f *Forwarder) giveUpOld(now time.Time, right bool) {
 			if it.held {
 				continue
 			}
-			if left := limit - it.age(now, right); it.running || left > 0 {
+			if left := limit - max(0, it.age(now, right)); it.running || left > 0 {
 				if at := now.Add(left); at.Before(l.oldAt) {
 					l.oldAt = at
 				}

@@ -35,7 +35,7 @@ type item struct {
 	probe   bool // it is an outage's probe
 	done    bool // out of the outbox
 	held    bool // it was pending in a restored backup, and nobody has said that it should go
-	// released is when somebody has: its time counts from then. Zero: it never was held.
+	// released is when somebody has, in an earlier run: its time counts from then.
 	released time.Time
 }
 

@@ -109,6 +109,59 @@ func TestStoreFails(t *testing.T) {
 	})
 }
 
+// TestWrongTimes gives up what has waited for its time by a clock that was right, whatever
+// a wrong one has written of it.
+func TestWrongTimes(t *testing.T) {
+	now := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	long, ahead, zero := now.Add(-30*24*time.Hour), now.AddDate(6, 0, 0), time.Unix(60, 0)
+	for name, c := range map[string]struct{ since, released time.Time }{
+		"made in 1970":           {zero, time.Time{}},
+		"made six years ahead":   {ahead, time.Time{}},
+		"made in the year 2400":  {now.AddDate(373, 0, 0), time.Time{}},
+		"let go in 1970":         {long, zero},
+		"let go six years ahead": {long, ahead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Until(now))
+				p := newPost(t, 4, func(context.Context, *Parcel) Result { return Result{Verdict: Refused, Note: "422"} })
+				p.stop()
+				p.store.rows[1] = pool.Delivery{Event: 1, Destination: "crm", State: pool.Pending, Since: c.since}
+				if !c.released.IsZero() {
+					p.store.states = []pool.DestinationState{{Name: "crm", Released: 1, ReleasedAt: c.released}}
+				}
+				p.start(t, 4)
+				time.Sleep(6 * 24 * time.Hour)
+				if row := p.store.row(1); row.State != pool.Pending {
+					t.Errorf("%s after %d attempts", row.State, len(p.of(1)))
+				}
+				time.Sleep(25 * time.Hour)
+				p.stop()
+				if row := p.store.row(1); row.State != pool.GivenUp {
+					t.Errorf("%s after %d attempts", row.State, len(p.of(1)))
+				}
+			})
+		})
+	}
+}
+
+// TestShorterLimit gives up within a minute what a new configuration lets wait for less time.
+func TestShorterLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPost(t, 4, func(context.Context, *Parcel) Result { return Result{Verdict: Refused, Note: "422"} })
+		p.deliver(1)
+		time.Sleep(2 * time.Hour)
+		d := p.f.lines["crm"].Destination
+		d.GiveUpAfter = time.Hour
+		p.f.SetDestinations([]Destination{d})
+		time.Sleep(75 * time.Second)
+		p.stop()
+		if row := p.store.row(1); row.State != pool.GivenUp {
+			t.Errorf("%s after %d attempts", row.State, len(p.of(1)))
+		}
+	})
+}
+
 // TestHeldIsNotGivenUp holds what is older than give_up_after, too; its time begins with
 // the resume, after a restart, too.
 func TestHeldIsNotGivenUp(t *testing.T) {
