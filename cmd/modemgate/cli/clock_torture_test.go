@@ -10,7 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,7 +72,11 @@ func wrongBy(mono int64) (by int64) {
 func buildWithClock(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	lib := filepath.Join(runtime.GOROOT(), "src", "time")
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lib := filepath.Join(strings.TrimSpace(string(root)), "src", "time")
 	source, err := os.ReadFile(filepath.Join(lib, "time.go"))
 	if err != nil {
 		t.Fatal(err)
