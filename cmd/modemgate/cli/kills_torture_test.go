@@ -130,7 +130,7 @@ name = "qa"
 token_file = %q
 senders = ["SHOP"]
 sims = { all = true }
-rate = 1000
+rate = 1000000
 quiet = "0s"
 max_reservations = 1000
 %s`, filepath.Join(dir, "data"), c.api, filepath.Join(dir, "rack", "slot*"), k.receiver.URL(), filepath.Join(dir, "crm.whsec"), tortureWorkers,
