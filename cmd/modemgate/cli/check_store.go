@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"syscall"
 
 	"modemgate/store"
 )
@@ -73,7 +75,8 @@ func checkStore(e *env, path string, asJSON bool) error {
 }
 
 // checkInChild lets another process check a store before this one opens it: what a file
-// that was cut does to a process can't always be caught.
+// that was cut does to a process can't always be caught. The child ends with this process,
+// however that ends: a check that lived on would hold the store against the next start.
 func checkInChild(ctx context.Context, config string) func(string) (*store.Report, error) {
 	return func(string) (*store.Report, error) {
 		self, err := os.Executable()
@@ -81,7 +84,10 @@ func checkInChild(ctx context.Context, config string) func(string) (*store.Repor
 			return nil, err
 		}
 		cmd := exec.CommandContext(ctx, self, "check", "-store", "-json", "-config", config)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		runtime.LockOSThread() // prctl(2): the signal comes when the thread that made the child ends
 		text, err := cmd.Output()
+		runtime.UnlockOSThread()
 		var out checked
 		if json.Unmarshal(text, &out) != nil { // it did not get so far
 			if ctx.Err() != nil {

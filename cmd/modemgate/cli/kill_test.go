@@ -26,7 +26,17 @@ import (
 // isProgram, when it is set, makes the test binary the program itself.
 const isProgram = "MODEMGATE_TEST_IS_PROGRAM"
 
+// checksOnly, when it is set, makes the test binary a process that has the store of that
+// configuration checked, as the daemon does before it opens it, and does nothing else.
+const checksOnly = "MODEMGATE_TEST_CHECKS_ONLY"
+
 func TestMain(m *testing.M) {
+	if config := os.Getenv(checksOnly); config != "" {
+		_ = os.Unsetenv(checksOnly) // the child that checks is the program
+		_, err := checkInChild(context.Background(), config)("")
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if os.Getenv(isProgram) != "" {
 		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}

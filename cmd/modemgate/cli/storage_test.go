@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	modems "modemgate/modem/simulator"
 	"modemgate/store"
 )
@@ -205,6 +207,38 @@ func TestDamagedStore(t *testing.T) {
 		if len(ds) > 1 {
 			t.Errorf("%s came %d times", word, len(ds))
 		}
+	}
+}
+
+// TestCheckEndsWithParent kills a process while the check that it began in a child is
+// under way. The child ends too: it would hold the store against the next start.
+func TestCheckEndsWithParent(t *testing.T) {
+	t.Parallel()
+	k := newKilling(t)
+	roots := filepath.Join(t.TempDir(), "roots.pem") // the child waits in reading it
+	if err := unix.Mkfifo(roots, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.more(fmt.Sprintf("[[destination]]\nname = \"desk\"\nurl = \"https://desk.example\"\nsecret_file = %q\nca_file = %q\n", filepath.Join(filepath.Dir(k.config), "crm.whsec"), roots))
+	parent := program()
+	parent.Env = append(parent.Env, checksOnly+"="+k.config)
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	feed, err := os.OpenFile(roots, os.O_WRONLY, 0) // comes back when the child reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	gone := []unix.PollFd{{Fd: int32(feed.Fd())}} // POLLERR: nobody reads any more
+	if n, err := unix.Poll(gone, 30_000); n != 1 || gone[0].Revents&unix.POLLERR == 0 {
+		t.Errorf("the check lived on: %d, %v", n, err)
+	}
+	if err := feed.Close(); err != nil { // a child that lives on reads no certificates, and ends
+		t.Error(err)
 	}
 }
 
