@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -209,13 +210,14 @@ func (a *App) setup() error {
 		return err
 	}
 	for _, s := range a.servers {
-		s.http.Handler = a.api
+		var h http.Handler = a.api
 		switch s.name {
 		case "admin":
-			s.http.Handler = a.admin.Public()
+			h = a.admin.Public()
 		case "control socket":
-			s.http.Handler = a.admin.Trusted()
+			h = a.admin.Trusted()
 		}
+		s.http.Handler = refuseFaulty(h)
 	}
 	return nil
 }

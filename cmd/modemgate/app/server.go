@@ -78,7 +78,8 @@ func (a *App) bindControl(path string) error {
 }
 
 func (a *App) serveOn(name string, ln net.Listener) {
-	s := &server{name: name, listener: ln, http: &http.Server{
+	s := &server{name: name, listener: framed{ln}, http: &http.Server{
+		ConnContext:       withFramed,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 60 * time.Second,
 		MaxHeaderBytes: 16 << 10, ErrorLog: nil,
 	}}
