@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	_ "embed" // the description of the API
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -252,18 +251,17 @@ func (h *Handler) problem(w http.ResponseWriter, err error) {
 }
 
 func write(w http.ResponseWriter, status int, kind string, v any) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	body, err := protocol.Marshal(v)
+	if err != nil {
 		http.Error(w, "the answer can't be encoded", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Content-Length", strconv.Itoa(buf.Len()))
+	body = append(body, '\n') // for who reads it in a terminal
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write(buf.Bytes()) // the client may have gone
+	_, _ = w.Write(body) // the client may have gone
 }
 
 // read reads the body into a struct, exactly. No body is an empty object.

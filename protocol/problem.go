@@ -1,6 +1,9 @@
 package protocol
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+)
 
 // Problem is an error as RFC 9457 has it, with a code and a remedy.
 type Problem struct {
@@ -54,6 +57,18 @@ func NewProblem(code, detail string) Problem {
 	return Problem{
 		Type: "/v1/problems/" + code, Title: k.title, Status: k.status, Detail: Optional(detail), Code: code, Try: Optional(k.try),
 	}
+}
+
+// Write answers a request with the problem.
+func (p Problem) Write(w http.ResponseWriter) {
+	body, err := Marshal(p)
+	if err != nil {
+		panic(err) // texts and a number
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // the client may have gone
 }
 
 // ProblemPage is a sentence and a remedy for a code; ok is false for one that is none.

@@ -279,25 +279,21 @@ func (x *exchange) problem(err error) {
 	} else if e.Code == pool.StoreUnavailable || e.Code == pool.Stopping {
 		x.w.Header().Set("Retry-After", "2")
 	}
-	x.write(p.Status, "application/problem+json", p)
+	p.Write(x.w)
 }
 
 // json writes an object.
 func (x *exchange) json(status int, v any) error {
-	x.write(status, "application/json", v)
-	return nil
-}
-
-func (x *exchange) write(status int, contentType string, v any) {
 	body, err := protocol.Marshal(v)
 	if err != nil {
 		x.h.log.Error("an answer can't be encoded", "error", err)
 		status = http.StatusInternalServerError
 	}
-	x.w.Header().Set("Content-Type", contentType)
+	x.w.Header().Set("Content-Type", "application/json")
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body) // the client may have gone
+	return nil
 }
 
 // read reads the body into a struct, exactly. It returns the body, unpacked.

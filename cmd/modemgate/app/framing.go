@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -95,23 +94,12 @@ func withFramed(ctx context.Context, c net.Conn) context.Context {
 // refuseFaulty answers 400 to a request whose length is told in two ways, and ends its connection.
 func refuseFaulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		faulty := false
-		if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) { // in HTTP/1.0 net/http takes the length
-			c, ok := r.Context().Value(framedKey{}).(*framedConn)
-			faulty = ok && c.both.Load()
-		}
-		if !faulty {
+		c, ok := r.Context().Value(framedKey{}).(*framedConn)
+		if !ok || !c.both.Load() || len(r.TransferEncoding) == 0 && r.ProtoAtLeast(1, 1) { // in HTTP/1.0 net/http takes the length
 			next.ServeHTTP(w, r)
 			return
 		}
-		p := protocol.NewProblem("invalid_request", "both Content-Length and Transfer-Encoding")
-		body, err := json.Marshal(p)
-		if err != nil {
-			panic(err) // texts and numbers
-		}
-		w.Header().Set("Content-Type", "application/problem+json")
 		w.Header().Set("Connection", "close")
-		w.WriteHeader(p.Status)
-		_, _ = w.Write(append(body, '\n')) // the client may have gone
+		protocol.NewProblem("invalid_request", "both Content-Length and Transfer-Encoding").Write(w)
 	})
 }
